@@ -1,0 +1,1 @@
+"""Floor 1: the ports (catalog, store, builder) and the vocabulary they share."""

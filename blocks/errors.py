@@ -1,0 +1,186 @@
+"""Everything that can go wrong, in one tree.
+
+    ReforgeError                 carries what went wrong and what to do next
+    ├── Refused                  the request itself can't be taken            (exit code 2)
+    │   ├── InvalidInput         a value outside its grammar
+    │   ├── KeyReused            an idempotency key that named another request
+    │   ├── ParentRunning        the image to regenerate is still being made
+    │   └── PlanMoved            the archive is no longer in the state the plan was made for
+    ├── Denied                   who asks may not do this                     (exit code 3)
+    │   ├── UnknownUser
+    │   ├── InactiveUser
+    │   ├── MissingEntitlement
+    │   └── ForeignAppliance
+    ├── NotFound                 what was named isn't there                   (exit code 4)
+    ├── Stopped                  cancelled, superseded or out of its lease    (exit code 5)
+    ├── BuildFailed              the image can't be made from this input      (exit code 1)
+    │   ├── NoOSProfile
+    │   ├── UnsupportedSuite
+    │   ├── PackagesMissing      packages that no archive has
+    │   ├── PackagesGone         `exact`: package files that nobody keeps any more
+    │   ├── CorruptFile          a file whose bytes are not what was promised
+    │   ├── DiskTooSmall
+    │   ├── Unreproducible       a digest's bytes differ from those first recorded
+    │   └── StageFailed          a tool ended with an error; carries the end of its log
+    ├── MachineUnfit             this machine can't do it                     (exit code 1)
+    │   ├── NoSandbox            no user namespaces
+    │   ├── NoSpace              not enough free disk space
+    │   └── NoProgram            a program isn't installed
+    ├── Unavailable              a server can't be reached; worth another try (exit code 1)
+    │   ├── MirrorUnreachable
+    │   ├── CatalogUnavailable
+    │   └── StoreUnavailable
+    └── Contradiction            stored state that can't be: an invariant was broken (exit code 1)
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ReforgeError(Exception):
+    """What went wrong and where (`what`), and what to do next (`hint`)."""
+
+    exit_code: ClassVar[int] = 1
+    transient: ClassVar[bool] = False
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.hint}" if self.hint else self.what
+
+    def __reduce__(self) -> tuple[type[ReforgeError], tuple[str, str]]:
+        return type(self), (self.what, self.hint)
+
+
+class Refused(ReforgeError):
+    """The request itself can't be taken."""
+
+    exit_code = 2
+
+
+class InvalidInput(Refused):
+    """A value lies outside its grammar."""
+
+
+class KeyReused(Refused):
+    """An idempotency key named another request before."""
+
+
+class ParentRunning(Refused):
+    """The image that shall be regenerated is still being made."""
+
+
+class PlanMoved(Refused):
+    """The archive is no longer in the state that the plan was made for."""
+
+
+class Denied(ReforgeError):
+    """Who asks may not do this."""
+
+    exit_code = 3
+
+
+class UnknownUser(Denied):
+    """No user has that name."""
+
+
+class InactiveUser(Denied):
+    """The user exists and is not active."""
+
+
+class MissingEntitlement(Denied):
+    """The user lacks the entitlement that the operation needs."""
+
+
+class ForeignAppliance(Denied):
+    """The appliance belongs to somebody else."""
+
+
+class NotFound(ReforgeError):
+    """What was named isn't there."""
+
+    exit_code = 4
+
+
+class Stopped(ReforgeError):
+    """The work was told to stop: cancelled, superseded, or its lease is lost."""
+
+    exit_code = 5
+
+
+class BuildFailed(ReforgeError):
+    """The image can't be made from this input."""
+
+
+class NoOSProfile(BuildFailed):
+    """The appliance has no OS profile, so nothing can be generated from it."""
+
+
+class UnsupportedSuite(BuildFailed):
+    """The OS profile names a suite that the builder doesn't know."""
+
+
+class PackagesMissing(BuildFailed):
+    """The archive has no such packages, or they can't be installed together."""
+
+
+class PackagesGone(BuildFailed):
+    """Package files of a lock that neither pool, store nor archive has any more."""
+
+
+class CorruptFile(BuildFailed):
+    """A file's bytes are not what its size and sha256 promise."""
+
+
+class DiskTooSmall(BuildFailed):
+    """The content doesn't fit on the disk that the install profile asks for."""
+
+
+class Unreproducible(BuildFailed):
+    """The same digest gave other bytes than those first recorded."""
+
+
+class StageFailed(BuildFailed):
+    """A stage's tool ended with an error; the end of its log is part of the message."""
+
+
+class MachineUnfit(ReforgeError):
+    """This machine can't do it."""
+
+
+class NoSandbox(MachineUnfit):
+    """This machine gives no namespaces to build in."""
+
+
+class NoSpace(MachineUnfit):
+    """There is not enough free disk space for the build."""
+
+
+class NoProgram(MachineUnfit):
+    """A program that must be installed isn't."""
+
+
+class Unavailable(ReforgeError):
+    """A server can't be reached at the moment."""
+
+    transient = True
+
+
+class MirrorUnreachable(Unavailable):
+    """The package mirror doesn't answer."""
+
+
+class CatalogUnavailable(Unavailable):
+    """The catalog's database doesn't answer."""
+
+
+class StoreUnavailable(Unavailable):
+    """The store doesn't answer."""
+
+
+class Contradiction(ReforgeError):
+    """Stored state that can't be: an invariant was broken."""

@@ -1,0 +1,97 @@
+"""The appliance: the template a user owns, and the two profiles it is made of.
+
+Names follow UForge's resources `appliance`, `osProfile` and `installProfile`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from blocks.model import grammar
+from blocks.model.policy import Policy
+from blocks.model.words import Words
+
+
+class Source(Words):
+    """An archive of one's own instead of the build host's mirror; `keyring` is an ASCII-armoured public key."""
+
+    address: grammar.SourceAddress
+    suite: grammar.Suite
+    components: grammar.Distinct[grammar.Component] = ("main",)
+    keyring: grammar.Text
+
+
+class OSProfile(Words):
+    """What is installed: distribution, suite, architecture and the packages that were asked for."""
+
+    distribution: Literal["Debian"] = "Debian"
+    suite: grammar.Suite
+    architecture: Literal["amd64"] = "amd64"
+    components: grammar.Distinct[grammar.Component] = ("main",)
+    packages: grammar.Distinct[grammar.PackageName] = ()
+    sources: tuple[Source, ...] = ()
+
+
+class User(Words):
+    """An account in the image. The password is a crypt(3) hash or absent, never a password."""
+
+    name: grammar.AccountName
+    password_hash: grammar.PasswordHash | None = None
+    ssh_keys: grammar.Distinct[grammar.PublicKey] = ()
+    groups: grammar.Distinct[grammar.AccountName] = ()
+    shell: grammar.LoginShell = "/bin/bash"
+
+
+class Services(Words):
+    """systemd units to enable and to disable."""
+
+    enable: grammar.Distinct[grammar.UnitName] = ()
+    disable: grammar.Distinct[grammar.UnitName] = ()
+
+
+class File(Words):
+    """A text file to put into the image."""
+
+    path: grammar.FilePath
+    content: grammar.Text
+    mode: grammar.FileMode = "0644"
+    owner: grammar.AccountName = "root"
+    group: grammar.AccountName = "root"
+
+
+class Script(Words):
+    """A program text with its `#!` line, run as root inside the image."""
+
+    name: grammar.ScriptName
+    content: grammar.Text = Field(pattern="^#!/")
+
+
+class InstallProfile(Words):
+    """How it is installed. Sizes are in MiB, as in UForge."""
+
+    disk_size: grammar.Mebibytes = 2048
+    memory_size: grammar.Mebibytes = 1024
+    swap_size: grammar.Mebibytes = 0
+    hostname: grammar.Hostname = "localhost"
+    timezone: grammar.TimeZone = "Etc/UTC"
+    network: Literal["dhcp", "none"] = "dhcp"
+    users: tuple[User, ...] = ()
+    kernel_command_line: tuple[grammar.KernelArgument, ...] = ()
+    services: Services = Services()
+    files: tuple[File, ...] = ()
+    build_scripts: tuple[Script, ...] = ()
+    first_boot_scripts: tuple[Script, ...] = ()
+    apt_sources: grammar.Distinct[grammar.AptSource] = ()
+
+
+class Appliance(Words):
+    """A template; without an OS profile nothing can be generated from it."""
+
+    name: grammar.ApplianceName
+    version: grammar.ApplianceVersion = "1.0"
+    revision: int = Field(default=1, ge=1)
+    os_profile: OSProfile | None = None
+    install_profile: InstallProfile = InstallProfile()
+    policy: Policy = "refresh"

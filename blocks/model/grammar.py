@@ -1,0 +1,69 @@
+"""The grammars: what may reach a command line, a configuration file or a file name, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+
+_Entry = TypeVar("_Entry")
+
+
+def _matches(pattern: str, limit: int) -> StringConstraints:
+    return StringConstraints(pattern=f"^(?:{pattern})$", max_length=limit)
+
+
+def _path(value: str) -> str:
+    if ".." in value.split("/") or "//" in value or value.endswith("/"):
+        raise ValueError("an absolute path without '..', empty parts or a slash at its end is allowed")
+    return value
+
+
+def _text(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("text without NUL characters is allowed")
+    return value
+
+
+def _distinct(values: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("each entry is allowed once")
+    return values
+
+
+ApplianceName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9 ._+-]*", 100)]
+ApplianceVersion = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9._+~-]*", 50)]
+PackageName = Annotated[str, _matches(r"[a-z0-9][a-z0-9+.-]+", 100)]
+PackageVersion = Annotated[str, _matches(r"[0-9][A-Za-z0-9.+:~-]*", 100)]
+Architecture = Annotated[str, _matches(r"[a-z0-9][a-z0-9-]*", 30)]
+Suite = Annotated[str, _matches(r"[a-z][a-z0-9.-]*(?:/[a-z][a-z0-9.-]*)?", 60)]
+Component = Annotated[str, _matches(r"[a-z][a-z0-9-]*(?:/[a-z][a-z0-9-]*)?", 60)]
+ArchiveLabel = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9 ._:+-]*", 100)]
+ArchiveFile = Annotated[str, _matches(r"(?:\./)?[A-Za-z0-9][A-Za-z0-9._+~:%-]*(?:/[A-Za-z0-9][A-Za-z0-9._+~:%-]*)*", 400)]
+SourceAddress = Annotated[str, _matches(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~+/-]*)?", 400)]
+SHA256 = Annotated[str, _matches(r"[0-9a-f]{64}", 64)]
+Size = Annotated[int, Field(ge=0, lt=2**53)]
+Mebibytes = Annotated[int, Field(ge=0, le=16 * 1024 * 1024)]
+
+Hostname = Annotated[str, _matches(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*", 253)]
+TimeZone = Annotated[str, _matches(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}", 60)]
+AccountName = Annotated[str, _matches(r"[a-z_][a-z0-9_-]{0,31}", 32)]
+UserName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9._@+-]*", 100)]
+PasswordHash = Annotated[str, _matches(r"\$(?:y|gy|7|6|5|2b|2y)\$[./A-Za-z0-9$=,]{10,200}", 256)]
+PublicKey = Annotated[
+    str,
+    _matches(r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"
+             r" [A-Za-z0-9+/]+={0,3}(?: [A-Za-z0-9@._+:/ -]*)?", 2000),
+]
+UnitName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9:_.@-]*\.(?:service|socket|timer|target|path|mount)", 200)]
+KernelArgument = Annotated[str, _matches(r"[A-Za-z0-9_.-]+(?:=[A-Za-z0-9_.,:/=+@%-]*)?", 200)]
+ScriptName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9_-]*", 60)]
+FilePath = Annotated[str, _matches(r"/[A-Za-z0-9._+@:/-]+", 400), AfterValidator(_path)]
+LoginShell = FilePath
+FileMode = Annotated[str, _matches(r"0[0-7]{3}", 4)]
+AptSource = Annotated[str, _matches(r"deb(?:-src)? (?:\[[A-Za-z0-9=,./ -]+\] )?[A-Za-z0-9+:/._~-]+ [a-z0-9./-]+(?: [a-z0-9/-]+)*", 400)]
+Text = Annotated[str, StringConstraints(max_length=1_000_000), AfterValidator(_text)]
+IdempotencyKey = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", 200)]
+
+Distinct = Annotated[tuple[_Entry, ...], AfterValidator(_distinct)]

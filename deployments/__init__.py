@@ -1,0 +1,1 @@
+"""Floor 4: the ways in and the places it runs."""
