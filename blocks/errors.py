@@ -1,36 +1,36 @@
 """Everything that can go wrong, in one tree.
 
-    ReforgeError                 carries what went wrong and what to do next
-    ├── Refused                  the request itself can't be taken            (exit code 2)
-    │   ├── InvalidInput         a value outside its grammar
-    │   ├── KeyReused            an idempotency key that named another request
-    │   ├── ParentRunning        the image to regenerate is still being made
-    │   └── PlanMoved            the archive is no longer in the state the plan was made for
-    ├── Denied                   who asks may not do this                     (exit code 3)
-    │   ├── UnknownUser
-    │   ├── InactiveUser
-    │   ├── MissingEntitlement
-    │   └── ForeignAppliance
-    ├── NotFound                 what was named isn't there                   (exit code 4)
-    ├── Stopped                  cancelled, superseded or out of its lease    (exit code 5)
-    ├── BuildFailed              the image can't be made from this input      (exit code 1)
-    │   ├── NoOSProfile
-    │   ├── UnsupportedSuite
-    │   ├── PackagesMissing      packages that no archive has
-    │   ├── PackagesGone         `exact`: package files that nobody keeps any more
-    │   ├── CorruptFile          a file whose bytes are not what was promised
-    │   ├── DiskTooSmall
-    │   ├── Unreproducible       a digest's bytes differ from those first recorded
-    │   └── StageFailed          a tool ended with an error; carries the end of its log
-    ├── MachineUnfit             this machine can't do it                     (exit code 1)
-    │   ├── NoSandbox            no user namespaces
-    │   ├── NoSpace              not enough free disk space
-    │   └── NoProgram            a program isn't installed
-    ├── Unavailable              a server can't be reached; worth another try (exit code 1)
-    │   ├── MirrorUnreachable
-    │   ├── CatalogUnavailable
-    │   └── StoreUnavailable
-    └── Contradiction            stored state that can't be: an invariant was broken (exit code 1)
+ReforgeError                 carries what went wrong and what to do next
+├── Refused                  the request itself can't be taken            (exit code 2)
+│   ├── InvalidInput         a value outside its grammar
+│   ├── KeyReused            an idempotency key that named another request
+│   ├── ParentRunning        the image to regenerate is still being made
+│   └── PlanMoved            the archive is no longer in the state the plan was made for
+├── Denied                   who asks may not do this                     (exit code 3)
+│   ├── UnknownUser
+│   ├── InactiveUser
+│   ├── MissingEntitlement
+│   └── ForeignAppliance
+├── NotFound                 what was named isn't there                   (exit code 4)
+├── Stopped                  cancelled, superseded or out of its lease    (exit code 5)
+├── BuildFailed              the image can't be made from this input      (exit code 1)
+│   ├── NoOSProfile
+│   ├── UnsupportedSuite
+│   ├── PackagesMissing      packages that no archive has
+│   ├── PackagesGone         `exact`: package files that nobody keeps any more
+│   ├── CorruptFile          a file whose bytes are not what was promised
+│   ├── DiskTooSmall
+│   ├── Unreproducible       a digest's bytes differ from those first recorded
+│   └── StageFailed          a tool ended with an error; carries the end of its log
+├── MachineUnfit             this machine can't do it                     (exit code 1)
+│   ├── NoSandbox            no user namespaces
+│   ├── NoSpace              not enough free disk space
+│   └── NoProgram            a program isn't installed
+├── Unavailable              a server can't be reached; worth another try (exit code 1)
+│   ├── MirrorUnreachable
+│   ├── CatalogUnavailable
+│   └── StoreUnavailable
+└── Contradiction            stored state that can't be: an invariant was broken (exit code 1)
 """
 
 from __future__ import annotations

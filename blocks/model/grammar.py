@@ -6,7 +6,6 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-
 _Entry = TypeVar("_Entry")
 
 
@@ -40,21 +39,28 @@ Architecture = Annotated[str, _matches(r"[a-z0-9][a-z0-9-]*", 30)]
 Suite = Annotated[str, _matches(r"[a-z][a-z0-9.-]*(?:/[a-z][a-z0-9.-]*)?", 60)]
 Component = Annotated[str, _matches(r"[a-z][a-z0-9-]*(?:/[a-z][a-z0-9-]*)?", 60)]
 ArchiveLabel = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9 ._:+-]*", 100)]
-ArchiveFile = Annotated[str, _matches(r"(?:\./)?[A-Za-z0-9][A-Za-z0-9._+~:%-]*(?:/[A-Za-z0-9][A-Za-z0-9._+~:%-]*)*", 400)]
+ArchiveFile = Annotated[
+    str, _matches(r"(?:\./)?[A-Za-z0-9][A-Za-z0-9._+~:%-]*(?:/[A-Za-z0-9][A-Za-z0-9._+~:%-]*)*", 400)
+]
 SourceAddress = Annotated[str, _matches(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~+/-]*)?", 400)]
 SHA256 = Annotated[str, _matches(r"[0-9a-f]{64}", 64)]
 Size = Annotated[int, Field(ge=0, lt=2**53)]
 Mebibytes = Annotated[int, Field(ge=0, le=16 * 1024 * 1024)]
 
-Hostname = Annotated[str, _matches(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*", 253)]
+Hostname = Annotated[
+    str, _matches(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*", 253)
+]
 TimeZone = Annotated[str, _matches(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}", 60)]
 AccountName = Annotated[str, _matches(r"[a-z_][a-z0-9_-]{0,31}", 32)]
 UserName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9._@+-]*", 100)]
 PasswordHash = Annotated[str, _matches(r"\$(?:y|gy|7|6|5|2b|2y)\$[./A-Za-z0-9$=,]{10,200}", 256)]
 PublicKey = Annotated[
     str,
-    _matches(r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"
-             r" [A-Za-z0-9+/]+={0,3}(?: [A-Za-z0-9@._+:/ -]*)?", 2000),
+    _matches(
+        r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"
+        r" [A-Za-z0-9+/]+={0,3}(?: [A-Za-z0-9@._+:/ -]*)?",
+        2000,
+    ),
 ]
 UnitName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9:_.@-]*\.(?:service|socket|timer|target|path|mount)", 200)]
 KernelArgument = Annotated[str, _matches(r"[A-Za-z0-9_.-]+(?:=[A-Za-z0-9_.,:/=+@%-]*)?", 200)]
@@ -62,7 +68,9 @@ ScriptName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9_-]*", 60)]
 FilePath = Annotated[str, _matches(r"/[A-Za-z0-9._+@:/-]+", 400), AfterValidator(_path)]
 LoginShell = FilePath
 FileMode = Annotated[str, _matches(r"0[0-7]{3}", 4)]
-AptSource = Annotated[str, _matches(r"deb(?:-src)? (?:\[[A-Za-z0-9=,./ -]+\] )?[A-Za-z0-9+:/._~-]+ [a-z0-9./-]+(?: [a-z0-9/-]+)*", 400)]
+AptSource = Annotated[
+    str, _matches(r"deb(?:-src)? (?:\[[A-Za-z0-9=,./ -]+\] )?[A-Za-z0-9+:/._~-]+ [a-z0-9./-]+(?: [a-z0-9/-]+)*", 400)
+]
 Text = Annotated[str, StringConstraints(max_length=1_000_000), AfterValidator(_text)]
 IdempotencyKey = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", 200)]
 

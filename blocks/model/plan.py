@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from blocks.model import grammar
 from blocks.model.lock import Package
@@ -17,7 +17,7 @@ Verdict = Literal["rebuild", "unchanged"]
 class PackageChange(Words):
     """A package whose version moved; `cves` are the ids that the newer version's changelog names."""
 
-    model_config = {**Words.model_config, "validate_by_name": True, "validate_by_alias": True, "serialize_by_alias": True}
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     name: grammar.PackageName
     before: grammar.PackageVersion = Field(alias="from")
