@@ -1,0 +1,20 @@
+"""What every piece of building gets with it: the stop token and where its lines go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from blocks.stop import StopToken
+
+
+def _silent(_line: str) -> None:
+    """Drop the line."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stop token and a reporter that takes one line of output at a time."""
+
+    stop: StopToken = field(default_factory=StopToken)
+    report: Callable[[str], None] = _silent

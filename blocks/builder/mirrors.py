@@ -1,0 +1,104 @@
+"""The build host's mirrors: which of its configured package sources carry a distribution, and at what address.
+
+Read from the host's apt configuration: address, keyring, proxy and credentials, and nothing else; its preferences,
+pins and hooks stay out. A source counts when the Release file it serves has the wanted Origin. Addresses live here
+and in the private apt folder only: a lock names an archive by its label.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from debian_inspector import debcon, unsign
+
+from blocks.builder.job import Job
+from blocks.builder.process import ProgramFailed, run
+from blocks.errors import MirrorUnreachable
+
+HOST = Path("/etc/apt")
+_ONE_LINE = re.compile(r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<address>\S+)\s+(?P<suite>\S+)\s*(?P<components>.*)$")
+_NO = frozenset({"no", "false", "without", "off", "disable", "0"})
+_TRANSPORT = re.compile(r'^Acquire::(?:https?::|Retries|ForceIPv)[^ ]* ".*";$')
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One suite of one configured source."""
+
+    address: str
+    suite: str
+    signed_by: str
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """An archive by its Release's label, with the address and keyring that the build host uses for it."""
+
+    label: str
+    address: str
+    signed_by: str
+
+
+def entries(folder: Path = HOST) -> tuple[Entry, ...]:
+    """The enabled binary package sources of an apt configuration folder, in both of its formats."""
+    found: list[Entry] = []
+    names = ("sources.list", "sources.list.d/*.list", "sources.list.d/*.sources")
+    for path in sorted(path for name in names for path in folder.glob(name)):
+        text = "\n".join(row for row in path.read_text("utf-8").splitlines() if not row.lstrip().startswith("#"))
+        found += _paragraphs(text) if path.suffix == ".sources" else _lines(text)
+    return tuple(dict.fromkeys(found))
+
+
+def _paragraphs(text: str) -> Iterator[Entry]:
+    for fields in debcon.get_paragraphs_data(text):
+        if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").lower() in _NO:
+            continue
+        for address in fields.get("uris", "").split():
+            for suite in fields.get("suites", "").split():
+                yield Entry(address.rstrip("/"), suite, fields.get("signed-by", ""))
+
+
+def _lines(text: str) -> Iterator[Entry]:
+    for row in text.splitlines():
+        if match := _ONE_LINE.match(row.strip()):
+            options = dict(part.split("=", 1) for part in (match["options"] or "").split() if "=" in part)
+            yield Entry(match["address"].rstrip("/"), match["suite"], options.get("signed-by", ""))
+
+
+def transport(job: Job) -> tuple[str, ...]:
+    """The host's proxy and certificate settings, as lines of an apt configuration file."""
+    return tuple(row for row in run(["apt-config", "dump"], job) if _TRANSPORT.match(row))
+
+
+def find(origin: str, configured: Iterable[Entry], folder: Path, job: Job) -> tuple[Mirror, ...]:
+    """The mirrors among `configured` whose Release has that Origin; raises MirrorUnreachable if none answers."""
+    mirrors: dict[str, Mirror] = {}
+    for entry in configured:
+        fields = _release(entry, folder / "probe", job)
+        if fields.get("origin") == origin:
+            label = fields.get("label", origin)
+            mirrors.setdefault(label, Mirror(label, entry.address, entry.signed_by))
+    if not mirrors:
+        raise MirrorUnreachable(
+            f"None of this host's package sources answers with packages of {origin}",
+            "Check the network, the proxy and the sources below /etc/apt, then run apt-get update",
+        )
+    return tuple(mirrors.values())
+
+
+def _release(entry: Entry, target: Path, job: Job) -> dict[str, str]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    helper = "/usr/lib/apt/apt-helper"
+    address = f"{entry.address}/dists/{entry.suite}/InRelease"
+    options = ["-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=15"]
+    try:
+        run([helper, *options, "download-file", address, str(target)], Job(job.stop))
+    except ProgramFailed:
+        return {}
+    text = unsign.remove_signature(target.read_text("utf-8", "replace"))
+    fields: dict[str, str] = debcon.get_paragraph_data(text)
+    return fields

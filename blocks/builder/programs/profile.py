@@ -1,0 +1,168 @@
+"""The install profile, applied to the installed tree by the tree's own programs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from blocks.builder.programs import command
+
+_FIRST_BOOT = "usr/lib/reforge/first-boot"
+_HOST_KEYS_UNIT = """[Unit]
+Description=Make the ssh host keys of this machine
+ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key
+Before=ssh.service ssh.socket
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/ssh-keygen -A
+
+[Install]
+WantedBy=multi-user.target
+"""
+_FIRST_BOOT_UNIT = """[Unit]
+Description=Run the first-boot scripts of this image
+ConditionPathExists=/usr/lib/reforge/first-boot
+After=network.target
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/run-parts --exit-on-error /usr/lib/reforge/first-boot
+ExecStartPost=/usr/bin/mv /usr/lib/reforge/first-boot /usr/lib/reforge/first-boot.done
+
+[Install]
+WantedBy=multi-user.target
+"""
+_NETWORK = """[Match]
+Type=ether
+
+[Network]
+DHCP=yes
+"""
+
+
+def apply(root: Path, specification: Mapping[str, Any]) -> None:
+    """Apply the profile of the specification to the tree, in the order its parts depend on each other."""
+    wanted = specification["profile"]
+    _identity(root, wanted)
+    _network(root, wanted["network"])
+    for user in wanted["users"]:
+        _user(root, user)
+    _apt(root, wanted["apt_sources"])
+    for file in wanted["files"]:
+        _file(root, file)
+    _first_boot(root, wanted["first_boot_scripts"])
+    _host_keys(root)
+    _services(root, wanted["services"])
+    for script in wanted["build_scripts"]:
+        _script(root, script, specification["epoch"])
+
+
+def write(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file with its mode, making the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    path.chmod(mode)
+
+
+def within(root: Path, path: str) -> Path:
+    """A path of the image below `root`, links on its way followed inside the tree only."""
+    done = root
+    for part in path.strip("/").split("/"):
+        step = done / part
+        hops = 0
+        while step.is_symlink():
+            hops += 1
+            target = os.readlink(step)
+            step = within(root, target) if target.startswith("/") else Path(os.path.normpath(step.parent / target))
+            if hops > 40 or not step.is_relative_to(root):
+                command.fail(f"{path} leads out of the image")
+        done = step
+    return done
+
+
+def _identity(root: Path, wanted: Mapping[str, Any]) -> None:
+    hostname = wanted["hostname"]
+    write(root / "etc/hostname", f"{hostname}\n")
+    names = hostname if "." not in hostname else f"{hostname} {hostname.split('.')[0]}"
+    own = f"127.0.1.1\t{names}\n" if hostname != "localhost" else ""
+    write(root / "etc/hosts", f"127.0.0.1\tlocalhost\n{own}::1\tlocalhost ip6-localhost ip6-loopback\n")
+    zone = wanted["timezone"]
+    if not (root / "usr/share/zoneinfo" / zone).is_file():
+        command.fail(f"the time zone {zone} is not known in the image: name one of /usr/share/zoneinfo (package tzdata)")
+    local = root / "etc/localtime"
+    local.unlink(missing_ok=True)
+    local.symlink_to(f"/usr/share/zoneinfo/{zone}")
+    write(root / "etc/timezone", f"{zone}\n")
+
+
+def _network(root: Path, network: str) -> None:
+    if network == "dhcp" and (root / "usr/lib/systemd/systemd-networkd").exists() | (
+        root / "lib/systemd/systemd-networkd"
+    ).exists():
+        write(root / "etc/systemd/network/80-dhcp.network", _NETWORK)
+        command.inside(root, ["systemctl", "enable", "systemd-networkd.service"])
+
+
+def _user(root: Path, user: Mapping[str, Any]) -> None:
+    name = user["name"]
+    accounts = {row.split(":")[0] for row in (root / "etc/passwd").read_text("utf-8").splitlines()}
+    if name not in accounts:
+        command.inside(root, ["useradd", "--create-home", "--user-group", "--shell", user["shell"], name])
+    if user["groups"]:
+        command.inside(root, ["usermod", "--append", "--groups", ",".join(user["groups"]), name])
+    if user["password_hash"]:
+        command.inside(root, ["chpasswd", "--encrypted"], data=f"{name}:{user['password_hash']}\n")
+    if user["ssh_keys"]:
+        _keys(root, name, user["ssh_keys"])
+
+
+def _keys(root: Path, name: str, keys: Sequence[str]) -> None:
+    rows = (root / "etc/passwd").read_text("utf-8").splitlines()
+    _, _, uid, gid, _, home, _ = next(row for row in rows if row.startswith(f"{name}:")).split(":")
+    folder = within(root, home) / ".ssh"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    write(folder / "authorized_keys", "".join(f"{key}\n" for key in keys), 0o600)
+    for path in (folder, folder / "authorized_keys"):
+        os.chown(path, int(uid), int(gid))
+
+
+def _apt(root: Path, sources: Sequence[str]) -> None:
+    write(root / "etc/apt/sources.list", "".join(f"{source}\n" for source in sources))
+
+
+def _file(root: Path, file: Mapping[str, Any]) -> None:
+    path = within(root, file["path"])
+    write(path, file["content"], int(file["mode"], 8))
+    command.inside(root, ["chown", "--", f"{file['owner']}:{file['group']}", file["path"]])
+
+
+def _first_boot(root: Path, scripts: Sequence[Mapping[str, Any]]) -> None:
+    if scripts:
+        for number, script in enumerate(scripts):
+            write(root / _FIRST_BOOT / f"{number:03}-{script['name']}", script["content"], 0o755)
+        write(root / "etc/systemd/system/reforge-first-boot.service", _FIRST_BOOT_UNIT)
+        command.inside(root, ["systemctl", "enable", "reforge-first-boot.service"])
+
+
+def _host_keys(root: Path) -> None:
+    for path in (root / "etc/ssh").glob("ssh_host_*_key*"):
+        path.unlink()
+    if (root / "usr/sbin/sshd").exists():
+        write(root / "etc/systemd/system/reforge-ssh-host-keys.service", _HOST_KEYS_UNIT)
+        command.inside(root, ["systemctl", "enable", "reforge-ssh-host-keys.service"])
+
+
+def _services(root: Path, services: Mapping[str, Sequence[str]]) -> None:
+    for action in ("enable", "disable"):
+        if services[action]:
+            command.inside(root, ["systemctl", action, *services[action]])
+
+
+def _script(root: Path, script: Mapping[str, Any], epoch: int) -> None:
+    path = root / "tmp" / f"reforge-{script['name']}"
+    write(path, script["content"], 0o700)
+    command.inside(root, [f"/tmp/{path.name}"], environment={"SOURCE_DATE_EPOCH": str(epoch)})  # noqa: S108
+    path.unlink(missing_ok=True)
