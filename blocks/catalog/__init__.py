@@ -1,0 +1,25 @@
+"""What is known: users, appliances, tickets with their attempts and records, blobs and stage outputs.
+
+The catalog owns the truth: whatever several processes decide at once, a compare-and-set here decides it.
+"""
+
+from blocks.catalog.appliances import StoredAppliance
+from blocks.catalog.attempts import LEASE_SECONDS, Lease
+from blocks.catalog.catalog import Catalog
+from blocks.catalog.intents import Intent
+from blocks.catalog.outputs import StageOutput
+from blocks.catalog.tickets import TicketRequest
+from blocks.catalog.users import ENTITLEMENTS, Account, Entitlement
+
+__all__ = [
+    "ENTITLEMENTS",
+    "LEASE_SECONDS",
+    "Account",
+    "Catalog",
+    "Entitlement",
+    "Intent",
+    "Lease",
+    "StageOutput",
+    "StoredAppliance",
+    "TicketRequest",
+]

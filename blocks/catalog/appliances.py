@@ -1,0 +1,99 @@
+"""The appliances: one for each user, name and version; a change raises its revision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from blocks.catalog.database import Database, insert_missing
+from blocks.catalog.tables import APPLIANCES
+from blocks.catalog.users import require
+from blocks.errors import NotFound, Refused
+from blocks.model import Appliance, Words, canonical, grammar
+
+
+class StoredAppliance(Words):
+    """An appliance with its id and owner."""
+
+    id: int
+    user: grammar.UserName
+    appliance: Appliance
+
+
+class Appliances:
+    """What users own; image tickets outlive it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, user: str, appliance: Appliance) -> int:
+        """Import an appliance, returns its id. One of the same name and version is replaced; raises UnknownUser."""
+        with self._database.writing() as connection:
+            require(connection, user)
+            new = insert_missing(connection, APPLIANCES).values(user=user, **_columns(appliance))
+            added = connection.execute(new.returning(APPLIANCES.c.id)).first()
+            if added is not None:
+                return int(added.id)
+            same = (APPLIANCES.c.user == user, APPLIANCES.c.name == appliance.name)
+            query = select(APPLIANCES).where(*same, APPLIANCES.c.version == appliance.version)
+            return _replace(connection, connection.execute(query.with_for_update()).one(), appliance).id
+
+    def get(self, appliance: int) -> StoredAppliance:
+        """The appliance; raises NotFound."""
+        with self._database.reading() as connection:
+            return _stored(_row(connection, appliance))
+
+    def list(self, user: str | None = None) -> list[StoredAppliance]:
+        """Every appliance (of the user), oldest first."""
+        query = select(APPLIANCES).order_by(APPLIANCES.c.id)
+        if user is not None:
+            query = query.where(APPLIANCES.c.user == user)
+        with self._database.reading() as connection:
+            return [_stored(row) for row in connection.execute(query)]
+
+    def replace(self, number: int, appliance: Appliance) -> StoredAppliance:
+        """Change the appliance; raises NotFound, Refused if the user has another of that name and version."""
+        try:
+            with self._database.writing() as connection:
+                return _replace(connection, _row(connection, number), appliance)
+        except IntegrityError:
+            raise Refused(
+                f"There is another appliance {appliance.name} {appliance.version}", "Choose another name or version"
+            ) from None
+
+    def delete(self, appliance: int) -> None:
+        """Remove the appliance and none of its images; raises NotFound."""
+        with self._database.writing() as connection:
+            _row(connection, appliance)
+            connection.execute(delete(APPLIANCES).where(APPLIANCES.c.id == appliance))
+
+
+def _replace(connection: Connection, row: Row[Any], appliance: Appliance) -> StoredAppliance:
+    before = _stored(row)
+    after = appliance.model_copy(update={"revision": before.appliance.revision})
+    if after == before.appliance:
+        return before
+    after = after.model_copy(update={"revision": after.revision + 1})
+    connection.execute(update(APPLIANCES).where(APPLIANCES.c.id == before.id).values(**_columns(after)))
+    return before.model_copy(update={"appliance": after})
+
+
+def _row(connection: Connection, appliance: int) -> Row[Any]:
+    row = connection.execute(select(APPLIANCES).where(APPLIANCES.c.id == appliance).with_for_update()).first()
+    if row is None:
+        raise NotFound(f"There is no appliance {appliance}", "`reforge appliance list` shows those that exist")
+    return row
+
+
+def _stored(row: Row[Any]) -> StoredAppliance:
+    return StoredAppliance(id=row.id, user=row.user, appliance=Appliance.parse_json(row.document, "stored appliance"))
+
+
+def _columns(appliance: Appliance) -> dict[str, str]:
+    return {
+        "name": appliance.name,
+        "version": appliance.version,
+        "document": canonical(appliance.document()).decode(),
+    }

@@ -1,0 +1,75 @@
+"""References of records to blobs in the store.
+
+Taking a reference and deleting a blob exclude each other: whoever drops the last reference dooms the blob in
+the same transaction, and a doomed blob can't be taken until the store has removed it and it is forgotten here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection, Row, delete, exists, select, update
+
+from blocks.catalog.database import Database, insert_missing
+from blocks.catalog.states import row as ticket_row
+from blocks.catalog.tables import BLOB_REFERENCES, BLOBS
+from blocks.errors import Contradiction
+
+
+class Blobs:
+    """Which records need which blobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take(self, ticket: int, blobs: Mapping[str, int]) -> tuple[str, ...]:
+        """Reference blobs (sha256 to size in bytes) for a ticket's record; taking twice is fine.
+
+        Returns those that are doomed and were therefore not taken: once they are forgotten, take and upload
+        them again. Raises NotFound for the ticket, Contradiction for a size other than the known one.
+        """
+        with self._database.writing() as connection:
+            ticket_row(connection, ticket)
+            new = [{"sha256": sha256, "size": size, "doomed": False} for sha256, size in sorted(blobs.items())]
+            if new:
+                connection.execute(insert_missing(connection, BLOBS), new)
+            rows = _locked(connection, blobs)
+            _check_sizes(rows, blobs)
+            doomed = [row.sha256 for row in rows if row.doomed]
+            kept = [{"ticket": ticket, "sha256": sha256} for sha256 in sorted(blobs) if sha256 not in doomed]
+            if kept:
+                connection.execute(insert_missing(connection, BLOB_REFERENCES), kept)
+        return tuple(doomed)
+
+    def drop(self, ticket: int) -> tuple[str, ...]:
+        """Give up every reference of the ticket; returns the blobs that nobody needs any more, now doomed."""
+        mine = select(BLOB_REFERENCES.c.sha256).where(BLOB_REFERENCES.c.ticket == ticket)
+        with self._database.writing() as connection:
+            held = connection.scalars(mine).all()
+            _locked(connection, held)
+            connection.execute(delete(BLOB_REFERENCES).where(BLOB_REFERENCES.c.ticket == ticket))
+            needed = exists().where(BLOB_REFERENCES.c.sha256 == BLOBS.c.sha256)
+            doom = update(BLOBS).where(BLOBS.c.sha256.in_(held), ~needed).values(doomed=True)
+            return tuple(sorted(connection.scalars(doom.returning(BLOBS.c.sha256))))
+
+    def doomed(self) -> tuple[str, ...]:
+        """The blobs that the store still has to remove, for whoever finishes what a crash left."""
+        with self._database.reading() as connection:
+            return tuple(connection.scalars(select(BLOBS.c.sha256).where(BLOBS.c.doomed).order_by(BLOBS.c.sha256)))
+
+    def forget(self, sha256: str) -> None:
+        """Remove a doomed blob from the books after the store removed it; any other stays."""
+        with self._database.writing() as connection:
+            connection.execute(delete(BLOBS).where(BLOBS.c.sha256 == sha256, BLOBS.c.doomed))
+
+
+def _locked(connection: Connection, blobs: Iterable[str]) -> list[Row[str, int, bool]]:
+    """The blobs' rows, locked in one order, so that two who want the same ones wait instead of dying."""
+    query = select(BLOBS).where(BLOBS.c.sha256.in_(list(blobs))).order_by(BLOBS.c.sha256)
+    return list(connection.execute(query.with_for_update()).all())
+
+
+def _check_sizes(rows: Iterable[Row[str, int, bool]], sizes: Mapping[str, int]) -> None:
+    for row in rows:
+        if row.size != sizes[row.sha256]:
+            raise Contradiction(f"The blob {row.sha256} has {row.size} bytes, not {sizes[row.sha256]}")

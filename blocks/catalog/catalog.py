@@ -1,0 +1,67 @@
+"""The catalog: what is known about users, appliances, tickets, blobs and stage outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from blocks.catalog import schema
+from blocks.catalog.appliances import Appliances
+from blocks.catalog.attempts import Attempts
+from blocks.catalog.blobs import Blobs
+from blocks.catalog.database import Database
+from blocks.catalog.events import Events
+from blocks.catalog.intents import Intents
+from blocks.catalog.outputs import Outputs
+from blocks.catalog.receipts import Receipts
+from blocks.catalog.tickets import Tickets
+from blocks.catalog.users import Users
+
+
+class Catalog:
+    """One database, shared by processes and threads; close it, or use it as a context."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.users = Users(database)
+        self.appliances = Appliances(database)
+        self.tickets = Tickets(database)
+        self.attempts = Attempts(database)
+        self.events = Events(database)
+        self.receipts = Receipts(database)
+        self.blobs = Blobs(database)
+        self.outputs = Outputs(database)
+        self.intents = Intents(database)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """The catalog behind an SQLAlchemy URL; raises CatalogUnavailable if it isn't there, prepared and current."""
+        return cls._after(schema.check, url)
+
+    @classmethod
+    def prepare(cls, url: str) -> Self:
+        """Likewise, after creating or migrating it when needed; quick when not; raises CatalogUnavailable."""
+        return cls._after(schema.prepare, url)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.database.close()
+
+    @classmethod
+    def _after(cls, step: Callable[[Database], None], url: str) -> Self:
+        database = Database(url)
+        try:
+            step(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,116 @@
+"""The database behind the catalog: short transactions, and errors that say what to do.
+
+SQLite is shared by several processes: WAL, a busy timeout, and write transactions that begin as writers
+(`BEGIN IMMEDIATE`), for a reader that turns writer would lose updates or fail. Every other database gets its
+own default, and whoever reads before writing locks the rows (`FOR UPDATE`, which SQLite does not need).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from blocks.errors import CatalogUnavailable, InvalidInput, NoProgram
+
+BUSY_SECONDS = 30
+_UNREACHABLE = (OperationalError, InterfaceError, PoolTimeoutError, sqlite3.Error)
+
+
+class Database:
+    """An engine with `reading()` and `writing()` transactions."""
+
+    def __init__(self, url: str) -> None:
+        self.url = _parsed(url)
+        self._reader = _engine(self.url)
+        self._writer = self._reader.execution_options(writing=True)
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file, None for any other database."""
+        return Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None
+
+    @property
+    def name(self) -> str:
+        """The URL as it may be shown: without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads; raises CatalogUnavailable."""
+        with self._transaction(self._reader) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that may write, committed at the end, rolled back on any error; raises CatalogUnavailable."""
+        with self._transaction(self._writer) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._reader.dispose()
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except _UNREACHABLE as error:
+            raise CatalogUnavailable(
+                f"The catalog {self.name} doesn't answer: {getattr(error, 'orig', None) or error}",
+                "Check that its address is right, that it is running and that this account may use it",
+            ) from None
+
+
+def insert_missing(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that leaves a row alone that is there already: the first one wins, also at the same time."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise InvalidInput(
+            "The catalog's URL can't be read", "Give an SQLAlchemy URL, such as sqlite:////folder/catalog.sqlite"
+        ) from None
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise InvalidInput(
+            "A catalog in memory can't be shared by processes", "Name a file: sqlite:////folder/catalog.sqlite"
+        )
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    is_sqlite = url.get_backend_name() == "sqlite"
+    options: dict[str, Any] = {"timeout": BUSY_SECONDS, "isolation_level": None} if is_sqlite else {}
+    try:
+        engine = create_engine(url, connect_args=options, pool_pre_ping=not is_sqlite)
+    except ModuleNotFoundError as error:
+        raise NoProgram(
+            f"The database driver {error.name} isn't installed", "Install it, or use another database"
+        ) from None
+    if is_sqlite:
+        event.listen(engine, "connect", _configure)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL").close()
+    connection.execute("PRAGMA foreign_keys=ON").close()
+
+
+def _begin(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,0 +1,60 @@
+"""The outputs of stages: the first one recorded owns its digest for ever."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+from sqlalchemy import Connection, select
+
+from blocks.catalog.clock import Now
+from blocks.catalog.database import Database, insert_missing
+from blocks.catalog.tables import OUTPUTS
+from blocks.model import StageName, Words, grammar
+
+
+class StageOutput(Words):
+    """What a stage made for a digest: sha256 and size in bytes, seconds of wall time, and whose ticket made it."""
+
+    digest: grammar.SHA256
+    stage: StageName
+    sha256: grammar.SHA256
+    size: grammar.Size
+    seconds: float = Field(ge=0)
+    ticket: int
+    recorded: datetime
+
+
+class Outputs:
+    """What is known about the bytes behind stage digests."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(  # noqa: PLR0913, PLR0917 - an output is told by all of these
+        self, digest: str, stage: StageName, sha256: str, size: int, seconds: float, ticket: int
+    ) -> StageOutput:
+        """Record an output unless the digest has one; returns the owner, whose sha256 the caller compares."""
+        values = {"digest": digest, "stage": stage, "sha256": sha256, "size": size}
+        values |= {"seconds": seconds, "ticket": ticket}
+        with self._database.writing() as connection:
+            connection.execute(insert_missing(connection, OUTPUTS).values(**values, recorded=Now()))
+            owner = _find(connection, digest)
+        assert owner is not None  # noqa: S101 - written a line above, in the same transaction
+        return owner
+
+    def get(self, digest: str) -> StageOutput | None:
+        """The output that owns the digest, None if it was never made."""
+        with self._database.reading() as connection:
+            return _find(connection, digest)
+
+    def seconds(self, stage: StageName, limit: int = 20) -> list[float]:
+        """How long the stage took the last times, newest first."""
+        query = select(OUTPUTS.c.seconds).where(OUTPUTS.c.stage == stage)
+        with self._database.reading() as connection:
+            return list(connection.scalars(query.order_by(OUTPUTS.c.recorded.desc()).limit(limit)))
+
+
+def _find(connection: Connection, digest: str) -> StageOutput | None:
+    row = connection.execute(select(OUTPUTS).where(OUTPUTS.c.digest == digest)).mappings().first()
+    return None if row is None else StageOutput.model_validate(dict(row))

@@ -1,0 +1,72 @@
+"""The schema's revision: compared at every start, moved forward under a lock when someone asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock
+from sqlalchemy import Connection, func, inspect, select, text
+
+from blocks.catalog.database import Database
+from blocks.catalog.tables import REVISION
+from blocks.errors import CatalogUnavailable
+
+_ADVISORY_LOCK = 0x5EF0463
+
+
+def check(database: Database) -> None:
+    """Raise CatalogUnavailable, with what to do, unless the schema is the one this program knows."""
+    found = _revision(database)
+    if found is None:
+        raise CatalogUnavailable(
+            f"The catalog {database.name} is not prepared",
+            "Run any `reforge` command or `reforge up` once to prepare it",
+        )
+    if found != REVISION:
+        raise CatalogUnavailable(
+            f"The catalog {database.name} has schema {found}, this program needs {REVISION}",
+            "Use one version of Reforge everywhere and let its command line prepare the catalog",
+        )
+
+
+def prepare(database: Database) -> None:
+    """Create or migrate the schema unless it is current; several processes may do so at the same time."""
+    if database.file is not None:
+        database.file.parent.mkdir(parents=True, exist_ok=True)
+    if _revision(database) != REVISION:
+        _migrate(database)
+    check(database)
+
+
+def _migrate(database: Database) -> None:
+    from blocks.catalog.migrations import upgrade  # noqa: PLC0415 - Alembic is heavy and seldom needed
+
+    with _locked(database), database.writing() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+        if _stored(connection) in (None, *upgrade.known()):
+            upgrade.run(connection)
+
+
+@contextmanager
+def _locked(database: Database) -> Iterator[None]:
+    if database.file is None:
+        yield
+        return
+    with FileLock(f"{database.file}.lock"):
+        yield
+
+
+def _revision(database: Database) -> str | None:
+    if database.file is not None and not database.file.exists():
+        return None
+    with database.reading() as connection:
+        return _stored(connection)
+
+
+def _stored(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)

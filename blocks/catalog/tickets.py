@@ -1,0 +1,234 @@
+"""The image tickets: one row for each request, which its user watches until it is complete, in error or cancelled."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy import Connection, Row, insert, select, update
+
+from blocks.catalog.clock import Now
+from blocks.catalog.database import Database, insert_missing
+from blocks.catalog.events import append
+from blocks.catalog.states import TICKET_COLUMNS, UNFINISHED, move, row, ticket
+from blocks.catalog.tables import LOCKS, RECORDS, TICKETS
+from blocks.catalog.users import require
+from blocks.errors import InvalidInput, KeyReused, NotFound, ParentRunning, Refused
+from blocks.model import TERMINAL, Evidence, Lock, Policy, Recipe, Record, Ticket, Words, canonical, digest, grammar
+
+
+class TicketRequest(Words):
+    """What is asked for: `parent` is the image to regenerate, `force` cancels it if it is still being made."""
+
+    user: grammar.UserName
+    appliance: int = Field(ge=1)
+    parent: int | None = None
+    policy: Policy
+    rebuild: bool = False
+    force: bool = False
+    recipe: Recipe
+
+
+class _Key(Words):
+    key: grammar.IdempotencyKey
+
+
+class Tickets:
+    """Every generation that was asked for, with its recipe, lock and record."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, request: TicketRequest, key: str | None = None) -> Ticket:
+        """Make a ticket; the same key with the same request gives the same ticket, however often and concurrently.
+
+        Raises KeyReused for another request, ParentRunning unless forced, NotFound for the parent, UnknownUser.
+        """
+        if key is not None:
+            _Key.parse({"key": key}, "idempotency key")
+        with self._database.writing() as connection:
+            require(connection, request.user)
+            number = _insert(connection, request, key)
+            if number is None:
+                return ticket(connection, _known(connection, request, key))
+            _settle_parent(connection, request, number)
+            return ticket(connection, number)
+
+    def accept(self, number: int, user: str, appliance: int, image: int | None, token: str) -> Ticket:
+        """The ticket, if a run that was handed this may work on it; raises NotFound, Refused with what is wrong."""
+        with self._database.reading() as connection:
+            found = ticket(connection, number)
+            expected = _column(connection, number, "token")
+        wrong = [
+            name
+            for name, given, kept in (
+                ("user", user, found.user),
+                ("appliance", appliance, found.appliance),
+                ("image", image, found.parent),
+            )
+            if given != kept
+        ]
+        if not hmac.compare_digest(token.encode(), expected.encode()):
+            wrong.append("token")
+        if wrong:
+            raise InvalidInput(f"Ticket {number} was made for another {', '.join(wrong)}", "Ask without a ticket")
+        if found.terminal:
+            raise Refused(f"Ticket {number} has ended already: {found.state}", "Ask for a new ticket")
+        return found
+
+    def cancel(self, number: int, reason: str) -> bool:
+        """Cancel the ticket unless it has ended; True only for the call that did it; raises NotFound."""
+        with self._database.writing() as connection:
+            row(connection, number)
+            return move(connection, number, "cancelled", reason, message=reason)
+
+    def get(self, number: int) -> Ticket:
+        """The ticket; raises NotFound."""
+        with self._database.reading() as connection:
+            return ticket(connection, number)
+
+    def list(
+        self, user: str | None = None, appliance: int | None = None, parent: int | None = None, *, live: bool = False
+    ) -> list[Ticket]:
+        """The tickets of this user, appliance and parent, oldest first; `live` leaves out those that have ended."""
+        wanted = {"user": user, "appliance": appliance, "parent": parent}
+        conditions = [TICKETS.c[name] == value for name, value in wanted.items() if value is not None]
+        query = select(*TICKET_COLUMNS).where(*conditions, *([UNFINISHED] if live else []))
+        with self._database.reading() as connection:
+            rows = connection.execute(query.order_by(TICKETS.c.id)).mappings().all()
+        return [Ticket.model_validate(dict(row)) for row in rows]
+
+    def token(self, number: int) -> str:
+        """The secret that its dispatch carries; raises NotFound."""
+        with self._database.reading() as connection:
+            return _column(connection, number, "token")
+
+    def recipe(self, number: int) -> Recipe:
+        """What the ticket generates; raises NotFound."""
+        with self._database.reading() as connection:
+            return Recipe.parse_json(_column(connection, number, "recipe"), "stored recipe")
+
+    def lock(self, number: int) -> tuple[Lock, Evidence] | None:
+        """What the recipe resolved to, None until it has."""
+        with self._database.reading() as connection:
+            return find_lock(connection, number)
+
+    def record(self, number: int) -> Record | None:
+        """The generation's record, None until the ticket is complete."""
+        with self._database.reading() as connection:
+            document = connection.scalar(select(RECORDS.c.document).where(RECORDS.c.ticket == number))
+        return None if document is None else Record.parse_json(document, "stored record")
+
+    def has_file(self, number: int) -> bool:
+        """Whether the store has the image's file; an imported record may have come without."""
+        with self._database.reading() as connection:
+            return bool(connection.scalar(select(RECORDS.c.has_file).where(RECORDS.c.ticket == number)))
+
+    def set_flow_run(self, number: int, flow_run: str) -> None:
+        """Note which flow run works on the ticket; raises NotFound."""
+        with self._database.writing() as connection:
+            row(connection, number)
+            connection.execute(update(TICKETS).where(TICKETS.c.id == number).values(flow_run=flow_run))
+
+    def adopt(self, record: Record, *, has_file: bool) -> Ticket:
+        """Make a complete ticket with a new id of a record that was imported; raises UnknownUser.
+
+        User and appliance are those of the envelope. The parent is kept if it is an image of the same appliance.
+        """
+        with self._database.writing() as connection:
+            require(connection, record.user)
+            number = _adopt(connection, record)
+            write_record(connection, record.model_copy(update={"ticket": number}), has_file=has_file)
+            append(connection, number, "complete", "imported from its record")
+            return ticket(connection, number)
+
+
+def find_lock(connection: Connection, number: int) -> tuple[Lock, Evidence] | None:
+    """The ticket's lock with its evidence."""
+    found = connection.execute(select(LOCKS.c.lock, LOCKS.c.evidence).where(LOCKS.c.ticket == number)).first()
+    if found is None:
+        return None
+    return Lock.parse_json(found.lock, "stored lock"), Evidence.parse_json(found.evidence, "stored evidence")
+
+
+def write_record(connection: Connection, record: Record, *, has_file: bool) -> None:
+    """Write the record of a ticket that becomes complete in the same transaction."""
+    document = canonical(record.document()).decode()
+    connection.execute(insert(RECORDS).values(ticket=record.ticket, document=document, has_file=has_file))
+
+
+def _insert(connection: Connection, request: TicketRequest, key: str | None) -> int | None:
+    values = request.model_dump(include={"user", "appliance", "parent", "policy", "rebuild"})
+    new = insert_missing(connection, TICKETS).values(
+        **values,
+        state="requested",
+        created=Now(),
+        key=key,
+        parameters=digest(request.document()),
+        token=secrets.token_urlsafe(),
+        recipe=canonical(request.recipe.document()).decode(),
+    )
+    added = connection.execute(new.returning(TICKETS.c.id)).first()
+    if added is None:
+        return None
+    append(connection, added.id, "requested", f"requested by {request.user}")
+    return int(added.id)
+
+
+def _known(connection: Connection, request: TicketRequest, key: str | None) -> int:
+    found = connection.execute(select(TICKETS.c.id, TICKETS.c.parameters).where(TICKETS.c.key == key)).one()
+    if found.parameters != digest(request.document()):
+        raise KeyReused(
+            f"The key {key} named another request before (ticket {found.id})", "Use a new key for a new request"
+        )
+    return int(found.id)
+
+
+def _settle_parent(connection: Connection, request: TicketRequest, number: int) -> None:
+    if request.parent is None:
+        return
+    parent = _parent(connection, request.parent)
+    if parent is None or parent.appliance != request.appliance:
+        raise NotFound(f"Appliance {request.appliance} has no image {request.parent}", "`reforge images` lists them")
+    if parent.state in TERMINAL:
+        return
+    if not request.force:
+        raise ParentRunning(
+            f"Image {request.parent} is still being made ({parent.state})", "Wait for it, or use force to cancel it"
+        )
+    reason = f"superseded by ticket {number}, requested by {request.user} with force"
+    move(connection, request.parent, "cancelled", reason, message=reason)
+
+
+def _parent(connection: Connection, number: int) -> Row[Any, Any, Any] | None:
+    columns = (TICKETS.c.appliance, TICKETS.c.user, TICKETS.c.state)
+    return connection.execute(select(*columns).where(TICKETS.c.id == number).with_for_update()).first()
+
+
+def _adopt(connection: Connection, record: Record) -> int:
+    generation = record.generation
+    parent = None if generation.parent is None else _parent(connection, generation.parent)
+    related = parent is not None and (parent.appliance, parent.user) == (record.appliance, record.user)
+    new = insert(TICKETS).values(
+        user=record.user,
+        appliance=record.appliance,
+        parent=generation.parent if related else None,
+        policy=generation.policy,
+        rebuild=False,
+        state="complete",
+        percent=100,
+        attempt=record.attempt,
+        created=generation.created,
+        finished=Now(),
+        parameters=digest(record.document()),
+        token=secrets.token_urlsafe(),
+        recipe=canonical(generation.recipe.document()).decode(),
+    )
+    return int(connection.execute(new.returning(TICKETS.c.id)).scalar_one())
+
+
+def _column(connection: Connection, number: int, name: str) -> str:
+    row(connection, number)
+    return str(connection.scalar(select(TICKETS.c[name]).where(TICKETS.c.id == number)))
