@@ -122,14 +122,19 @@ class Attempts:
         """
         lease = self._unfinished(number)
         verdict = True if lease is None else alive(lease)
-        with self._database.writing() as connection:
-            if lease is not None and verdict is not True:
+        if lease is not None and (verdict is False or (verdict is None and self._expired(lease))):
+            with self._database.writing() as connection:
                 _bury(connection, lease, certain=verdict is False)
+        with self._database.reading() as connection:
             return ticket(connection, number)
 
     def _unfinished(self, number: int) -> Lease | None:
         with self._database.reading() as connection:
             return None if row(connection, number)["state"] in TERMINAL else _current(connection, number)
+
+    def _expired(self, lease: Lease) -> bool:
+        with self._database.reading() as connection:
+            return bool(connection.scalar(select(_lapsed(lease))))
 
 
 def _current(connection: Connection, number: int) -> Lease | None:
@@ -145,6 +150,10 @@ def _mine(lease: Lease) -> ColumnElement[bool]:
 
 def _newest(lease: Lease) -> ColumnElement[bool]:
     return TICKETS.c.attempt == lease.number
+
+
+def _lapsed(lease: Lease) -> ColumnElement[bool]:
+    return exists().where(_mine(lease), ATTEMPTS.c.expires <= Now())
 
 
 def _fenced(connection: Connection, lease: Lease) -> RowMapping:
@@ -177,8 +186,7 @@ def _recorded(connection: Connection, record: Record) -> bool:
 
 
 def _bury(connection: Connection, lease: Lease, *, certain: bool) -> None:
-    expired = exists().where(_mine(lease), ATTEMPTS.c.expires <= Now())
-    conditions = [_newest(lease)] if certain else [_newest(lease), expired]
+    conditions = [_newest(lease)] if certain else [_newest(lease), _lapsed(lease)]
     state, reason = _ending(lease)
     move(connection, lease.ticket, state, reason, *conditions, error=reason)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field
-from sqlalchemy import Connection, select
+from sqlalchemy import Select, select
 
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
@@ -39,14 +40,14 @@ class Outputs:
         values |= {"seconds": seconds, "ticket": ticket}
         with self._database.writing() as connection:
             connection.execute(insert_missing(connection, OUTPUTS).values(**values, recorded=Now()))
-            owner = _find(connection, digest)
-        assert owner is not None  # noqa: S101 - written a line above, in the same transaction
-        return owner
+            owner = connection.execute(_of(digest)).mappings().one()
+        return StageOutput.model_validate(dict(owner))
 
     def get(self, digest: str) -> StageOutput | None:
         """The output that owns the digest, None if it was never made."""
         with self._database.reading() as connection:
-            return _find(connection, digest)
+            owner = connection.execute(_of(digest)).mappings().first()
+        return None if owner is None else StageOutput.model_validate(dict(owner))
 
     def seconds(self, stage: StageName, limit: int = 20) -> list[float]:
         """How long the stage took the last times, newest first."""
@@ -55,6 +56,5 @@ class Outputs:
             return list(connection.scalars(query.order_by(OUTPUTS.c.recorded.desc()).limit(limit)))
 
 
-def _find(connection: Connection, digest: str) -> StageOutput | None:
-    row = connection.execute(select(OUTPUTS).where(OUTPUTS.c.digest == digest)).mappings().first()
-    return None if row is None else StageOutput.model_validate(dict(row))
+def _of(digest: str) -> Select[Any]:
+    return select(OUTPUTS).where(OUTPUTS.c.digest == digest)

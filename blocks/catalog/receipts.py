@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Row, Select, select
 
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
@@ -25,16 +26,18 @@ class Receipts:
         with self._database.writing() as connection:
             row(connection, ticket)
             connection.execute(insert_missing(connection, RECEIPTS).values(values))
-            receipt = _find(connection, ticket)
-        assert receipt is not None  # noqa: S101 - written a line above, in the same transaction
-        return receipt
+            return _receipt(connection.execute(_of(ticket)).one())
 
     def get(self, ticket: int) -> Receipt | None:
         """The ticket's receipt, None while nothing was released."""
         with self._database.reading() as connection:
-            return _find(connection, ticket)
+            found = connection.execute(_of(ticket)).first()
+        return None if found is None else _receipt(found)
 
 
-def _find(connection: Connection, ticket: int) -> Receipt | None:
-    found = connection.execute(select(RECEIPTS).where(RECEIPTS.c.ticket == ticket)).first()
-    return None if found is None else Receipt(time=found.time, released=tuple(json.loads(found.released)))
+def _of(ticket: int) -> Select[datetime, str]:
+    return select(RECEIPTS.c.time, RECEIPTS.c.released).where(RECEIPTS.c.ticket == ticket)
+
+
+def _receipt(row: Row[datetime, str]) -> Receipt:
+    return Receipt(time=row.time, released=tuple(json.loads(row.released)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from filelock import FileLock
 from sqlalchemy import Connection, func, inspect, select, text
@@ -33,10 +34,19 @@ def check(database: Database) -> None:
 def prepare(database: Database) -> None:
     """Create or migrate the schema unless it is current; several processes may do so at the same time."""
     if database.file is not None:
-        database.file.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(database.file.parent)
     if _revision(database) != REVISION:
         _migrate(database)
     check(database)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CatalogUnavailable(
+            f"The catalog's folder {folder} can't be made: {error.strerror}", "Choose another home folder"
+        ) from error
 
 
 def _migrate(database: Database) -> None:
