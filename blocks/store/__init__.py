@@ -1,0 +1,6 @@
+"""Where image files live: blobs by sha256, and beside them the records and the logs of the generations."""
+
+from blocks.store.address import open_store
+from blocks.store.store import Blob, Damaged, Stop, Store, Upload
+
+__all__ = ["Blob", "Damaged", "Stop", "Store", "Upload", "open_store"]

@@ -1,0 +1,34 @@
+"""From a store's URL to the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from blocks.errors import InvalidInput
+from blocks.store.directory import DirectoryStore
+from blocks.store.store import Store
+
+_HINT = "Give the folder's absolute path as file:///path/of/the/store"
+
+
+def open_store(url: str) -> Store:
+    """The store at a `file:///…` URL; its folder is made if it isn't there.
+
+    Raises InvalidInput for any other URL, MachineUnfit or StoreUnavailable if the folder can't be used.
+    """
+    scheme = url.partition(":")[0] if ":" in url else ""
+    if scheme != "file":  # the URL itself may hold a secret, so it isn't repeated
+        kind = f"of the kind {scheme[:20]!r}" if scheme.isalnum() else "without file://"
+        raise InvalidInput(f"A store URL {kind} isn't supported", _HINT)
+    return DirectoryStore.at(_folder(url))
+
+
+def _folder(url: str) -> Path:
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if not url.startswith("file://") or parts.netloc not in {"", "localhost"} or not path.startswith("/"):
+        raise InvalidInput(f"The store URL {url!r} names no absolute path on this machine", _HINT)
+    if parts.query or parts.fragment or "\0" in path:
+        raise InvalidInput(f"The store URL {url!r} has more than a path", f"{_HINT}; write ? as %3F and # as %23")
+    return Path(path)
