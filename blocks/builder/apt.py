@@ -131,9 +131,11 @@ class Apt:
 
     def targets(self, job: Job) -> tuple[Target, ...]:
         """The fetched Packages files, with the label of their archive."""
-        rows = self._run(job, "apt-get", "indextargets", "--format", _TARGET, "Created-By: Packages")
+        rows = self._run(job.silent(), "apt-get", "indextargets", "--format", _TARGET, "Created-By: Packages")
         parts = [row.split("\t") for row in rows]
-        return tuple(Target(a.rstrip("/"), suite, component, label, Path(path)) for a, suite, component, label, path in parts)
+        return tuple(
+            Target(a.rstrip("/"), suite, component, label, Path(path)) for a, suite, component, label, path in parts
+        )
 
     def choose(self, wanted: Sequence[str], job: Job) -> frozenset[str]:
         """The sha256 of every package file that installing `wanted` into nothing takes.
@@ -141,7 +143,7 @@ class Apt:
         `wanted` takes apt's names and patterns. Raises PackagesMissing with apt's reasons.
         """
         try:
-            rows = self._run(job, "apt-get", "-qq", "-y", "--print-uris", "install", "--", *wanted)
+            rows = self._run(job.silent(), "apt-get", "-qq", "-y", "--print-uris", "install", "--", *wanted)
         except ProgramFailed as error:
             raise _missing(error.tail) from error
         chosen = {row.rsplit("SHA256:", 1)[1].strip() for row in rows if row.startswith("'") and "SHA256:" in row}

@@ -18,3 +18,7 @@ class Job:
 
     stop: StopToken = field(default_factory=StopToken)
     report: Callable[[str], None] = _silent
+
+    def silent(self) -> Job:
+        """The same stop token with nothing reported, for tools that answer a question."""
+        return Job(self.stop)

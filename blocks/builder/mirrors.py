@@ -70,7 +70,7 @@ def _lines(text: str) -> Iterator[Entry]:
 
 def transport(job: Job) -> tuple[str, ...]:
     """The host's proxy and certificate settings, as lines of an apt configuration file."""
-    return tuple(row for row in run(["apt-config", "dump"], job) if _TRANSPORT.match(row))
+    return tuple(row for row in run(["apt-config", "dump"], job.silent()) if _TRANSPORT.match(row))
 
 
 def find(origin: str, configured: Iterable[Entry], folder: Path, job: Job) -> tuple[Mirror, ...]:
@@ -96,7 +96,7 @@ def _release(entry: Entry, target: Path, job: Job) -> dict[str, str]:
     address = f"{entry.address}/dists/{entry.suite}/InRelease"
     options = ["-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=15"]
     try:
-        run([helper, *options, "download-file", address, str(target)], Job(job.stop))
+        run([helper, *options, "download-file", address, str(target)], job.silent())
     except ProgramFailed:
         return {}
     text = unsign.remove_signature(target.read_text("utf-8", "replace"))

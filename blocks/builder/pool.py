@@ -141,8 +141,7 @@ def _kept(keeper: Keeper | None, package: Package, path: Path, job: Job) -> bool
 def _gone(absent: Sequence[Package]) -> PackagesGone:
     names = ", ".join(f"{package.name} {package.version}" for package in absent)
     return PackagesGone(
-        f"{len(absent)} package files are kept neither in the pool, nor in the store, nor by the archive any more: {names}",
+        f"{len(absent)} package files are kept by neither pool, store nor archive any more: {names}",
         "Regenerate with the policy refresh, which takes the newest packages, "
         "or import a record that was exported with its packages",
     )
-

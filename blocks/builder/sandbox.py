@@ -21,9 +21,10 @@ from blocks.errors import NoSandbox
 PROGRAMS = Path(__file__).parent / "programs"
 _INSIDE = "/reforge/blocks/builder/programs"
 _ALLOWED = (
-    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP SETFCAP SYS_CHROOT SYS_ADMIN"
-    " NET_ADMIN AUDIT_WRITE"
-).split()
+    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "SETFCAP"),
+    *("KILL", "SETGID", "SETUID", "SETPCAP", "SYS_CHROOT", "SYS_ADMIN", "NET_ADMIN", "AUDIT_WRITE"),
+)
+_TEMPORARY = ("--perms", "1777", "--tmpfs", "/tmp")  # noqa: S108 (the sandbox's own)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def check(job: Job) -> None:
     except ProgramFailed as error:
         raise NoSandbox(
             f"This machine gives no namespaces to build in: {' '.join(error.tail)}",
-            "Allow unprivileged user namespaces (sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone), "
+            "Allow unprivileged user namespaces (sysctl user.max_user_namespaces), "
             "give the user ranges in /etc/subuid and /etc/subgid, and install uidmap and bubblewrap",
         ) from error
 
@@ -74,14 +75,34 @@ def _namespaces() -> list[str]:
 
 def _frame() -> list[str]:
     capabilities = [part for name in _ALLOWED for part in ("--cap-add", f"CAP_{name}")]
-    return ["bwrap", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL", *capabilities, "--clearenv"]
+    return [
+        "bwrap",
+        "--unshare-net",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--cap-drop",
+        "ALL",
+        *capabilities,
+        "--clearenv",
+    ]
 
 
 def _view(layout: Layout) -> list[str]:
     environment = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
     argv = [*_frame(), "--ro-bind", str(layout.tools), "/", "--proc", "/proc", "--dev", "/dev"]
-    argv += ["--perms", "1777", "--tmpfs", "/tmp", "--chdir", "/reforge"]  # noqa: S108: inside the sandbox
-    argv += ["--tmpfs", "/input", "--tmpfs", "/reforge", "--ro-bind", str(PROGRAMS), _INSIDE, "--bind", str(layout.output), "/output"]
+    argv += [*_TEMPORARY, "--chdir", "/reforge"]
+    argv += [
+        "--tmpfs",
+        "/input",
+        "--tmpfs",
+        "/reforge",
+        "--ro-bind",
+        str(PROGRAMS),
+        _INSIDE,
+        "--bind",
+        str(layout.output),
+        "/output",
+    ]
     if isinstance(layout.work, Path):
         argv += ["--bind", str(layout.work), "/work"]
     else:

@@ -33,7 +33,7 @@ def install(specification: Mapping[str, Any]) -> None:
         f"--architectures={specification['architecture']}",
         f"--include={','.join(package['name'] for package in packages)}",
         "--dpkgopt=force-unsafe-io",
-        "--aptopt=APT::Sandbox::User \"root\"",
+        '--aptopt=APT::Sandbox::User "root"',
         "--skip=check/empty,check/qemu,download/update-apt-lists",
         specification["suite"],
         str(ROOT),

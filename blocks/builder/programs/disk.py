@@ -48,7 +48,9 @@ def _table(wanted: Mapping[str, Any], rows: dict[str, layout.Partition]) -> None
 def _root(wanted: Mapping[str, Any], rows: dict[str, layout.Partition]) -> None:
     root = rows["root"]
     identity = wanted["identities"]["filesystem"]
-    options = f"offset={root.offset},hash_seed={identity},root_owner=0:0,lazy_itable_init=1,lazy_journal_init=1,nodiscard"
+    options = (
+        f"offset={root.offset},hash_seed={identity},root_owner=0:0,lazy_itable_init=1,lazy_journal_init=1,nodiscard"
+    )
     argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-d", "-", "-L", "root", "-U", identity, "-b", str(_BLOCK)]
     argv += ["-i", str(_INODE_RATIO), "-J", "size=16", "-O", "^metadata_csum_seed,^orphan_file", "-E", options]
     argv += [str(DISK), str(root.size // _BLOCK)]

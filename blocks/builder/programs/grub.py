@@ -14,7 +14,20 @@ from pathlib import Path
 from blocks.builder.programs import command
 from blocks.builder.programs.layout import SECTOR, Partition
 
-_MODULES = "normal configfile search search_fs_uuid part_gpt ext2 linux serial terminal echo test gzio".split()
+_MODULES = [
+    "normal",
+    "configfile",
+    "search",
+    "search_fs_uuid",
+    "part_gpt",
+    "ext2",
+    "linux",
+    "serial",
+    "terminal",
+    "echo",
+    "test",
+    "gzio",
+]
 _LIBRARY = Path("/usr/lib/grub")
 
 
@@ -35,7 +48,9 @@ def configuration(root: str, arguments: Sequence[str]) -> str:
 def images(root: str, work: Path) -> tuple[bytes, Path]:
     """The BIOS core image's bytes and the path of the UEFI loader, both of which find the root by its UUID."""
     early = work / "early.cfg"
-    early.write_text(f"search.fs_uuid {root} root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n", "utf-8")
+    early.write_text(
+        f"search.fs_uuid {root} root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n", "utf-8"
+    )
     core = work / "core.img"
     loader = work / "bootx64.efi"
     for target, path, modules in (("i386-pc", core, ["biosdisk"]), ("x86_64-efi", loader, ["fat", "efi_gop"])):

@@ -75,7 +75,7 @@ def within(root: Path, path: str) -> Path:
         hops = 0
         while step.is_symlink():
             hops += 1
-            target = os.readlink(step)
+            target = str(step.readlink())
             step = within(root, target) if target.startswith("/") else Path(os.path.normpath(step.parent / target))
             if hops > 40 or not step.is_relative_to(root):
                 command.fail(f"{path} leads out of the image")
@@ -91,7 +91,9 @@ def _identity(root: Path, wanted: Mapping[str, Any]) -> None:
     write(root / "etc/hosts", f"127.0.0.1\tlocalhost\n{own}::1\tlocalhost ip6-localhost ip6-loopback\n")
     zone = wanted["timezone"]
     if not (root / "usr/share/zoneinfo" / zone).is_file():
-        command.fail(f"the time zone {zone} is not known in the image: name one of /usr/share/zoneinfo (package tzdata)")
+        command.fail(
+            f"the time zone {zone} is not known in the image: name one of /usr/share/zoneinfo (package tzdata)"
+        )
     local = root / "etc/localtime"
     local.unlink(missing_ok=True)
     local.symlink_to(f"/usr/share/zoneinfo/{zone}")
@@ -99,9 +101,10 @@ def _identity(root: Path, wanted: Mapping[str, Any]) -> None:
 
 
 def _network(root: Path, network: str) -> None:
-    if network == "dhcp" and (root / "usr/lib/systemd/systemd-networkd").exists() | (
-        root / "lib/systemd/systemd-networkd"
-    ).exists():
+    if (
+        network == "dhcp"
+        and (root / "usr/lib/systemd/systemd-networkd").exists() | (root / "lib/systemd/systemd-networkd").exists()
+    ):
         write(root / "etc/systemd/network/80-dhcp.network", _NETWORK)
         command.inside(root, ["systemctl", "enable", "systemd-networkd.service"])
 

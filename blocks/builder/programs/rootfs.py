@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from blocks.builder.programs import bootstrap, cleaning, command, initrd, profile
@@ -17,17 +18,19 @@ def main() -> None:
     """Read the specification from standard input and make the tree's tar."""
     specification = json.load(sys.stdin)
     os.umask(0o022)
+    epoch = specification["epoch"]
+    steps: dict[str, Callable[[], None]] = {
+        "installing packages": lambda: bootstrap.install(specification),
+        "applying the install profile": lambda: profile.apply(bootstrap.ROOT, specification),
+        "making the initrd": lambda: initrd.make(bootstrap.ROOT, epoch),
+        "removing traces": lambda: cleaning.clean(bootstrap.ROOT, epoch),
+        "packing the tree": lambda: pack(bootstrap.ROOT, epoch),
+    }
     began = time.monotonic()
-    for name, step in (
-        ("installing packages", lambda: bootstrap.install(specification)),
-        ("applying the install profile", lambda: profile.apply(bootstrap.ROOT, specification)),
-        ("making the initrd", lambda: initrd.make(bootstrap.ROOT, specification["epoch"])),
-        ("removing traces", lambda: cleaning.clean(bootstrap.ROOT, specification["epoch"])),
-        ("packing the tree", lambda: pack(bootstrap.ROOT, specification["epoch"])),
-    ):
+    for name, step in steps.items():
         print(f"reforge: {name}", flush=True)
         step()
-        print(f"reforge: {name}: done at {time.monotonic() - began:.1f} s", flush=True)
+        print(f"reforge: {name}: done after {time.monotonic() - began:.1f} s", flush=True)
 
 
 def pack(root: Path, epoch: int) -> None:

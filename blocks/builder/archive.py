@@ -1,0 +1,156 @@
+"""Where packages come from: the private apt folders for an OS profile and for the tools, and fetching of files.
+
+Without sources of its own a profile takes its suite, the suite's updates and its security fixes from the build host's
+mirrors. The tools that shape bytes come from one newer suite of the same mirrors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+from blocks.builder import mirrors
+from blocks.builder.apt import Apt, Suite, read
+from blocks.builder.job import Job
+from blocks.builder.process import ProgramFailed
+from blocks.errors import CorruptFile, MirrorUnreachable, UnsupportedSuite
+from blocks.model import Evidence, Origin, OSProfile, Package, digest
+
+SUITES: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "bookworm": (("Debian", "bookworm"), ("Debian", "bookworm-updates"), ("Debian-Security", "bookworm-security")),
+}
+_TOOL_SUITES = (("Debian", "trixie"), ("Debian-Security", "trixie-security"))
+TOOLS = (
+    "?essential",
+    "dosfstools",
+    "e2fsprogs",
+    "fdisk",
+    "grub-efi-amd64-bin",
+    "grub-pc-bin",
+    "libarchive13t64",
+    "mmdebstrap",
+    "mount",
+    "mtools",
+    "python3-minimal",
+    "qemu-utils",
+    "zstd",
+)
+_BASE = ("?essential", "?priority(required)", "apt")
+
+
+class Archive:
+    """The package archives as this host reaches them; state of apt below `folder`."""
+
+    def __init__(self, folder: Path, host: Path = mirrors.HOST) -> None:
+        self._folder = folder
+        self._host = host
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def packages(self, profile: OSProfile, job: Job) -> tuple[dict[Package, bytes], Evidence]:
+        """What installing the profile's packages into nothing takes now: packages with index stanzas, and evidence.
+
+        Raises UnsupportedSuite, PackagesMissing or MirrorUnreachable.
+        """
+        supported(profile)
+        suites = _own(profile) or self._host_suites(SUITES[profile.suite], profile.components, job)
+        return self._resolve(suites, [*_BASE, *profile.packages], profile.architecture, job)
+
+    def tools(self, job: Job) -> tuple[Package, ...]:
+        """The newest packages of the tools that shape bytes, sorted by name."""
+        found, _ = self._resolve(self._host_suites(_TOOL_SUITES, ("main",), job), TOOLS, "amd64", job)
+        return ordered(found)
+
+    def _resolve(
+        self, suites: Sequence[Suite], wanted: Sequence[str], architecture: str, job: Job
+    ) -> tuple[dict[Package, bytes], Evidence]:
+        name = digest([suite.stanza() for suite in suites])[:16]
+        with FileLock(self._folder / f"{name}.lock"):
+            apt = Apt(self._folder / name, suites, mirrors.transport(job), architecture)
+            evidence = apt.update(job)
+            return read(apt.targets(job), apt.choose(wanted, job)), evidence
+
+    def _host_suites(self, named: Sequence[tuple[str, str]], components: Sequence[str], job: Job) -> tuple[Suite, ...]:
+        known = self._mirrors(job)
+        suites = [
+            Suite(known[label].address, suite, tuple(components), known[label].signed_by)
+            for label, suite in named
+            if label in known
+        ]
+        for label in sorted({label for label, _ in named} - set(known)):
+            job.report(f"This host has no package source with the label {label}: resolving without it")
+        return tuple(suites)
+
+    def _mirrors(self, job: Job) -> dict[str, mirrors.Mirror]:
+        found = mirrors.find("Debian", mirrors.entries(self._host), self._folder, job)
+        return {mirror.label: mirror for mirror in found}
+
+    def fetcher(self, profile: OSProfile) -> Callable[[Sequence[tuple[Package, Path]], Job], None]:
+        """What brings package files of a lock made for `profile`; see `Pool.ensure`."""
+        known: dict[str, mirrors.Mirror] = {}
+
+        def fetch(files: Sequence[tuple[Package, Path]], job: Job) -> None:
+            if not known:
+                known.update(self._mirrors(job))
+            apt = Apt(self._folder / "fetch", (), mirrors.transport(job), profile.architecture)
+            for own in (*profile.sources, None):
+                wanted = [
+                    (address, path, package.sha256)
+                    for package, path in files
+                    if not path.exists()
+                    and (
+                        address := _address(package.origin, own.suite if own else "", own.address if own else "", known)
+                    )
+                ]
+                _download(apt, wanted, job)
+
+        return fetch
+
+
+def supported(profile: OSProfile) -> None:
+    """Raise UnsupportedSuite unless the builder knows the profile's suite."""
+    if profile.suite not in SUITES:
+        raise UnsupportedSuite(
+            f"The suite {profile.suite} of {profile.distribution} is not supported",
+            f"Name one of: {', '.join(sorted(SUITES))}",
+        )
+
+
+def ordered(found: Mapping[Package, bytes]) -> tuple[Package, ...]:
+    """Packages in the order in which every lock lists them."""
+    return tuple(sorted(found, key=lambda package: (package.name, package.architecture)))
+
+
+def _own(profile: OSProfile) -> tuple[Suite, ...]:
+    return tuple(Suite(own.address, own.suite, own.components, own.keyring) for own in profile.sources)
+
+
+def _address(origin: Origin, suite: str, own: str, known: Mapping[str, mirrors.Mirror]) -> str | None:
+    if own:
+        return f"{own.rstrip('/')}/{origin.filename}" if suite == origin.suite else None
+    mirror = known.get(origin.archive)
+    return f"{mirror.address}/{origin.filename}" if mirror else None
+
+
+def _download(apt: Apt, wanted: Sequence[tuple[str, Path, str]], job: Job) -> None:
+    if not wanted:
+        return
+    try:
+        apt.fetch(wanted, job.silent())
+    except ProgramFailed as error:
+        _judge(error)
+
+
+def _judge(error: ProgramFailed) -> None:
+    """A file that isn't there any more is for the caller to name; everything else is an error of its own."""
+    told = [row for row in error.tail if row.startswith(("E:", "Err:"))] or list(error.tail)
+    if any("Hash Sum mismatch" in row or "unexpected size" in row for row in error.tail):
+        raise CorruptFile(
+            f"A package file has not the bytes that were promised: {' '.join(told[:2])}",
+            "The archive or a proxy on the way serves wrong bytes: try again, then check the proxy",
+        ) from error
+    if not any("404" in row for row in error.tail):
+        raise MirrorUnreachable(
+            f"Package files can't be fetched: {' '.join(told[:2])}", "Check the network and the proxy, then try again"
+        ) from error

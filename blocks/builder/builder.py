@@ -1,0 +1,200 @@
+"""The builder: resolves recipes and runs stages on this machine, below one home folder.
+
+A stage whose digest is known already is looked up, not run. With `rebuild` it is run all the same and must arrive at
+the same bytes: the first output of a digest owns it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import tarfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from blocks.builder import sandbox
+from blocks.builder.archive import Archive, supported
+from blocks.builder.checkpoints import Checkpoint, Checkpoints
+from blocks.builder.job import Job
+from blocks.builder.order import Order, Workshop
+from blocks.builder.pool import Keeper, Pool
+from blocks.builder.process import ProgramFailed
+from blocks.builder.space import Space
+from blocks.builder.stages import disk, pack, rootfs
+from blocks.builder.stages.resolve import Resolution, resolve
+from blocks.builder.toolbox import Toolbox
+from blocks.errors import StageFailed, Unreproducible
+from blocks.model import Lock, Recipe, StageName, StageResult
+
+STAGES: tuple[StageName, ...] = ("rootfs", "disk", "pack")
+_GROWTH = 16
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished stage: its result, and the checkpoint that holds its output."""
+
+    result: StageResult
+    checkpoint: Checkpoint
+
+
+class Builder:
+    """Builds below `home`: `cache/` (apt, pool, tools, index, checkpoints), `work/` and `reservations/`."""
+
+    def __init__(
+        self, home: Path, *, cache_limit: int, pool_limit: int, keeper: Keeper | None = None, tmpfs: bool = True
+    ) -> None:
+        cache = home / "cache"
+        self._work = home / "work"
+        self._index = cache / "index"
+        for folder in (self._work, self._index):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._archive = Archive(cache / "apt")
+        self._pool = Pool(cache / "pool", pool_limit)
+        self._toolbox = Toolbox(cache / "tools")
+        self._checkpoints = Checkpoints(cache / "checkpoints", cache_limit)
+        self._space = Space(home / "reservations")
+        self._keeper = keeper
+        self._tmpfs = tmpfs
+
+    def resolve(self, recipe: Recipe, parent: Lock | None, job: Job) -> Resolution:
+        """The recipe's lock in the archive's present state; its index object is kept for the stage rootfs."""
+        resolution = resolve(recipe, parent, self._archive, job)
+        partial = self._index / f"partial-{resolution.lock.index}"
+        partial.write_bytes(resolution.index)
+        partial.rename(self._index / resolution.lock.index)
+        return resolution
+
+    def index(self, lock: Lock) -> bytes | None:
+        """The lock's index object, if this machine or the store has it."""
+        path = self._index / lock.index
+        if not path.exists() and self._keeper is not None and self._keeper.has(lock.index):
+            self._keeper.fetch(lock.index, path, lambda: None)
+        if not path.exists():
+            return None
+        data = path.read_bytes()
+        return data if hashlib.sha256(data).hexdigest() == lock.index else None
+
+    def has(self, stage: StageName, digest: str) -> bool:
+        """Whether the stage's output is there, unverified."""
+        return self._checkpoints.has(stage, digest)
+
+    def package(self, lock: Lock) -> Iterator[tuple[str, Path]]:
+        """The lock's package files in the pool, as sha256 and path."""
+        for package in (*lock.packages, *lock.tools):
+            if self._pool.has(package):
+                yield package.sha256, self._pool.path(package)
+
+    def check(self, recipe: Recipe, job: Job) -> None:
+        """Whether this machine can build the recipe at all; raises UnsupportedSuite, NoProgram or NoSandbox."""
+        supported(recipe.os_profile)
+        sandbox.check(job)
+
+    @contextlib.contextmanager
+    def workplace(self, order: Order, job: Job) -> Iterator[None]:
+        """Reserve disk space and have a work folder for the order, both gone afterwards."""
+        packages = (*order.lock.packages, *order.lock.tools)
+        need = _GROWTH * sum(package.size for package in packages)
+        folder = self._work / order.name
+        with self._space.reserved(need):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                yield
+            finally:
+                sandbox.remove(folder, job)
+                self._pool.trim(packages)
+
+    def run(self, stage: StageName, order: Order, job: Job) -> Built:
+        """Have the stage's output: looked up, or made from the output of the stage before.
+
+        Raises StageFailed with the end of the tool's log, Unreproducible, or the stage's own errors.
+        """
+        began = time.monotonic()
+        name = identities(order.recipe, order.lock)[stage]
+        with self._checkpoints.building(name, job):
+            found = self._checkpoints.find(stage, name, job)
+            if found is None or order.rebuild:
+                made = self._make(stage, name, order, job, found)
+                return _built(made, time.monotonic() - began, reused=False)
+        return _built(found, time.monotonic() - began, reused=True)
+
+    def _make(self, stage: StageName, name: str, order: Order, job: Job, first: Checkpoint | None) -> Checkpoint:
+        made, partial = self._checkpoints.keep(stage, name, self._maker(stage, name, order, job), job)
+        if first is not None and first.sha256 != made.sha256:
+            raise Unreproducible(
+                f"The stage {stage} gave other bytes than before: {difference(first.path, made.path)}",
+                "Something in the recipe depends on chance, time or the outside, most likely a build script",
+            )
+        return self._checkpoints.publish(made, partial)
+
+    def _maker(self, stage: StageName, name: str, order: Order, job: Job) -> Callable[[Path], Mapping[str, int]]:
+        def make(output: Path) -> Mapping[str, int]:
+            try:
+                return self._build(stage, name, order, output, job)
+            except ProgramFailed as error:
+                raise StageFailed(
+                    f"The stage {stage} failed: {' | '.join(error.tail[-5:])}", "The stage's log has all of it"
+                ) from error
+
+        return make
+
+    def _build(self, stage: StageName, name: str, order: Order, output: Path, job: Job) -> Mapping[str, int]:
+        workshop = self._workshop(order)
+        if stage == "rootfs":
+            return rootfs.build(order, workshop, output, job)
+        before: StageName = "rootfs" if stage == "disk" else "disk"
+        with self._checkpoints.held(self._before(before, order, job)) as source:
+            if stage == "disk":
+                return disk.build(order, name, source, workshop, output, job)
+            return pack.build(order, source, workshop, output, job)
+
+    def _before(self, stage: StageName, order: Order, job: Job) -> Checkpoint:
+        """The stage before, made again if it has gone missing meanwhile; a rebuild has made it already."""
+        again = Order(order.recipe, order.lock, order.name)
+        return self.run(stage, again, job).checkpoint
+
+    def _workshop(self, order: Order) -> Workshop:
+        fetch = self._archive.fetcher(order.recipe.os_profile)
+        return Workshop(
+            self._work, self._index, self._pool, self._toolbox, self._checkpoints, self._keeper, fetch, self._tmpfs
+        )
+
+
+def identities(recipe: Recipe, lock: Lock) -> dict[StageName, str]:
+    """The digest of every stage after resolve."""
+    first = rootfs.identity(recipe, lock)
+    second = disk.identity(recipe, first)
+    return {"rootfs": first, "disk": second, "pack": pack.identity(recipe, second)}
+
+
+def difference(first: Path, second: Path) -> str:
+    """In words, what differs between two outputs of one stage: the members of a tar, or sizes."""
+    if not (tarfile.is_tarfile(first) and tarfile.is_tarfile(second)):
+        return f"{first.stat().st_size} bytes then, {second.stat().st_size} bytes now, contents differ"
+    before, after = _members(first), _members(second)
+    names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    return f"{len(names)} files differ: {', '.join(names[:10])}"
+
+
+def _members(path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    with tarfile.open(path) as tar:
+        for member in tar:
+            file = tar.extractfile(member) if member.isfile() else None
+            data = hashlib.sha256(file.read()).hexdigest() if file else member.linkname
+            found[member.name] = f"{member.mode} {member.uid} {member.gid} {member.mtime} {data}"
+    return found
+
+
+def _built(checkpoint: Checkpoint, seconds: float, *, reused: bool) -> Built:
+    result = StageResult(
+        name=checkpoint.stage,
+        digest=checkpoint.digest,
+        sha256=checkpoint.sha256,
+        size=checkpoint.size,
+        seconds=round(seconds, 3),
+        reused=reused,
+    )
+    return Built(result, checkpoint)

@@ -1,0 +1,70 @@
+"""Disk space on this machine: checked and reserved before a build, given back after it, whatever ends the process.
+
+A reservation is a file below the home, locked by the process that holds it; an unlocked one is a dead one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock
+
+from blocks.errors import NoSpace
+
+
+class Space:
+    """The reservations below `folder`, which lies on the file system that is built on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @contextlib.contextmanager
+    def reserved(self, need: int) -> Iterator[None]:
+        """Hold `need` bytes; raises NoSpace with the figures."""
+        path = self._folder / f"{uuid.uuid4().hex}.reservation"
+        with contextlib.ExitStack() as stack:
+            with FileLock(self._folder / "lock"):
+                self._check(need)
+                file = stack.enter_context(path.open("w", encoding="utf-8"))
+                fcntl.flock(file, fcntl.LOCK_EX)
+                file.write(str(need))
+                file.flush()
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+
+    def held(self) -> dict[str, int]:
+        """The living reservations, in bytes by file name; dead ones are removed on the way."""
+        found: dict[str, int] = {}
+        for path in self._folder.glob("*.reservation"):
+            with contextlib.suppress(FileNotFoundError), path.open("r", encoding="utf-8") as file:
+                if _locked_by_other(file.fileno()):
+                    found[path.name] = int(file.read() or 0)
+                else:
+                    path.unlink()
+        return found
+
+    def _check(self, need: int) -> None:
+        free = shutil.disk_usage(self._folder).free
+        others = sum(self.held().values())
+        if free - others < need:
+            raise NoSpace(
+                f"The build needs {need / 1e9:.1f} GB on the file system of {self._folder}; "
+                f"{free / 1e9:.1f} GB are free, {others / 1e9:.1f} GB of them reserved by running builds",
+                "Free some space, set REFORGE_HOME to a larger file system, or wait for the other builds",
+            )
+
+
+def _locked_by_other(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False

@@ -1,0 +1,104 @@
+"""Stage rootfs: from the lock's package files and the install profile to the tar of the root file system."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from blocks.builder import content, sandbox
+from blocks.builder.job import Job
+from blocks.builder.order import Order, Workshop
+from blocks.errors import CorruptFile
+from blocks.model import Lock, Recipe, digest
+
+FORMAT = 1
+_NOT_HERE = {"disk_size", "memory_size", "swap_size", "kernel_command_line"}
+_ROOM = 8
+_LEAST = 1024**3
+
+
+def identity(recipe: Recipe, lock: Lock) -> str:
+    """The digest that names this stage's output."""
+    return digest(
+        {
+            "stage": "rootfs",
+            "format": FORMAT,
+            "suite": recipe.os_profile.suite,
+            "architecture": recipe.os_profile.architecture,
+            "profile": recipe.install_profile.model_dump(mode="json", exclude=_NOT_HERE),
+            "content": lock.content(),
+            "tools": lock.toolset(),
+        }
+    )
+
+
+def build(order: Order, workshop: Workshop, output: Path, job: Job) -> Mapping[str, int]:
+    """Write the tar to `output`/data; the facts are the build's clock (`epoch`, Unix seconds) and the tar's bytes."""
+    lock, pool = order.lock, workshop.pool
+    pool.ensure((*lock.packages, *lock.tools), job, workshop.fetch, workshop.keeper)
+    for package in pool.verify(lock.packages, job):
+        job.report(f"The pool's file of {package.name} {package.version} is damaged: it is fetched again")
+    pool.ensure(lock.packages, job, workshop.fetch, workshop.keeper)
+    epoch = max(clock(pool.path(package)) for package in lock.packages)
+    room = _ROOM * sum(package.size for package in lock.packages) + _LEAST
+    layout = sandbox.Layout(
+        tools=workshop.toolbox.ensure(lock, pool, job),
+        output=output,
+        work=room if _fits(room, workshop) else _folder(workshop, order),
+        pool=pool.folder,
+        inputs={"index": _index(lock, workshop, job)},
+    )
+    sandbox.execute("rootfs", _specification(order, epoch, workshop), layout, job)
+    (output / "rootfs.tar").rename(output / "data")
+    return {"epoch": epoch, "content": (output / "data").stat().st_size}
+
+
+def clock(package: Path) -> int:
+    """The newest member time of a `.deb` file (an ar archive), in Unix seconds."""
+    newest = 0
+    with package.open("rb") as file:
+        if file.read(8) != b"!<arch>\n":
+            raise CorruptFile(f"{package} is not a Debian package file", "Remove it and run again")
+        while len(header := file.read(60)) == 60:
+            newest = max(newest, int(header[16:28]))
+            size = int(header[48:58])
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return newest
+
+
+def _specification(order: Order, epoch: int, workshop: Workshop) -> dict[str, Any]:
+    profile = order.recipe.os_profile
+    return {
+        "suite": profile.suite,
+        "architecture": profile.architecture,
+        "epoch": epoch,
+        "packages": [{**package.identity(), "file": workshop.pool.name(package)} for package in order.lock.packages],
+        "profile": order.recipe.install_profile.model_dump(mode="json", exclude=_NOT_HERE),
+    }
+
+
+def _index(lock: Lock, workshop: Workshop, job: Job) -> Path:
+    path = workshop.index / lock.index
+    if path.exists() and content.sha256(path, job.stop.check) == lock.index:
+        return path
+    if workshop.keeper is None or not workshop.keeper.has(lock.index):
+        raise CorruptFile(
+            f"The archive stanzas of the lock (sha256 {lock.index}) are kept nowhere any more",
+            "Regenerate with the policy refresh, or import a record that was exported with its packages",
+        )
+    workshop.keeper.fetch(lock.index, path, job.stop.check)
+    return path
+
+
+def _fits(room: int, workshop: Workshop) -> bool:
+    return workshop.tmpfs and psutil.virtual_memory().available > 2 * room
+
+
+def _folder(workshop: Workshop, order: Order) -> Path:
+    folder = workshop.work / order.name / "rootfs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
