@@ -15,13 +15,20 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from blocks.errors import CatalogUnavailable, InvalidInput, NoProgram
 
 BUSY_SECONDS = 30
-_UNREACHABLE = (OperationalError, InterfaceError, PoolTimeoutError, sqlite3.Error)
+_MISTAKES = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
 
 
 class Database:
@@ -63,7 +70,9 @@ class Database:
         try:
             with engine.begin() as connection:
                 yield connection
-        except _UNREACHABLE as error:
+        except _MISTAKES:
+            raise
+        except (DBAPIError, PoolTimeoutError) as error:
             raise CatalogUnavailable(
                 f"The catalog {self.name} doesn't answer: {getattr(error, 'orig', None) or error}",
                 "Check that its address is right, that it is running and that this account may use it",

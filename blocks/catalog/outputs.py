@@ -32,9 +32,7 @@ class Outputs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(  # noqa: PLR0913, PLR0917 - an output is told by all of these
-        self, digest: str, stage: StageName, sha256: str, size: int, seconds: float, ticket: int
-    ) -> StageOutput:
+    def record(self, digest: str, stage: StageName, sha256: str, size: int, seconds: float, ticket: int) -> StageOutput:
         """Record an output unless the digest has one; returns the owner, whose sha256 the caller compares."""
         values = {"digest": digest, "stage": stage, "sha256": sha256, "size": size}
         values |= {"seconds": seconds, "ticket": ticket}

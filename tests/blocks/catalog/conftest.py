@@ -1,0 +1,107 @@
+"""A prepared catalog for each test: on a SQLite file, and on PostgreSQL too where its URL is given."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from blocks.catalog import Catalog, Lease, TicketRequest
+from blocks.model import (
+    Evidence,
+    Generation,
+    ImageFile,
+    InstallProfile,
+    Lock,
+    Origin,
+    OSProfile,
+    Package,
+    Recipe,
+    Record,
+    Ticket,
+)
+
+POSTGRESQL = os.environ.get("REFORGE_TEST_POSTGRESQL_URL")
+RECIPE = Recipe(
+    name="server",
+    version="1.0",
+    revision=1,
+    os_profile=OSProfile(suite="bookworm", packages=("openssh-server",)),
+    install_profile=InstallProfile(),
+)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRESQL else ["sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database of its own."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/home/catalog.sqlite"
+        return
+    assert POSTGRESQL is not None
+    server = make_url(POSTGRESQL)
+    name = f"reforge_{secrets.token_hex(8)}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield server.set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture
+def catalog(url: str) -> Iterator[Catalog]:
+    """A prepared catalog with the users alice and bob."""
+    with Catalog.prepare(url) as prepared:
+        prepared.users.add("alice", ["image_generate", "appliance_create"])
+        prepared.users.add("bob", ["image_generate"])
+        yield prepared
+
+
+@pytest.fixture
+def order() -> TicketRequest:
+    """A first generation of appliance 7 for alice."""
+    return TicketRequest(user="alice", appliance=7, policy="refresh", recipe=RECIPE)
+
+
+@pytest.fixture
+def ticket(catalog: Catalog, order: TicketRequest) -> Ticket:
+    """A requested ticket."""
+    return catalog.tickets.create(order)
+
+
+@pytest.fixture
+def lease(catalog: Catalog, ticket: Ticket) -> Lease:
+    """The lease of the ticket's first attempt."""
+    return catalog.attempts.begin(ticket.id, "home-1", "run-1", in_process=True)
+
+
+@pytest.fixture
+def lock() -> Lock:
+    """A lock with one package."""
+    origin = Origin(
+        archive="Debian", suite="bookworm", component="main", filename="pool/main/d/dash/dash_0.5_amd64.deb"
+    )
+    package = Package(name="dash", version="0.5", architecture="amd64", size=10, sha256="d" * 64, origin=origin)
+    return Lock(packages=(package,), index="a" * 64, tools=())
+
+
+@pytest.fixture
+def make_record(lock: Lock) -> Callable[..., Record]:
+    """Makes the record of a ticket's attempt, with an image file."""
+
+    def make(ticket: int, attempt: int = 1, parent: int | None = None, user: str = "alice") -> Record:
+        file = ImageFile(name="server.qcow2", format="qcow2", compression="zstd", size=1000, sha256="f" * 64)
+        created = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+        evidence = Evidence(archives=())
+        generation = Generation(
+            recipe=RECIPE, lock=lock, evidence=evidence, policy="refresh", parent=parent, file=file, created=created
+        )
+        return Record(ticket=ticket, attempt=attempt, appliance=7, user=user, generation=generation)
+
+    return make

@@ -1,0 +1,88 @@
+"""The schema: prepared once, by whoever comes first, and refused where it isn't what the program knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from blocks.catalog import Catalog
+from blocks.catalog.database import Database
+from blocks.catalog.migrations import upgrade
+from blocks.catalog.tables import METADATA, REVISION
+from blocks.errors import CatalogUnavailable
+
+
+def test_prepare_makes_an_empty_database_usable(url: str) -> None:
+    """Preparing creates folder, file and every table."""
+    with Catalog.prepare(url) as catalog, catalog.database.reading() as connection:
+        assert set(METADATA.tables) <= set(inspect(connection).get_table_names())
+
+
+def test_prepare_twice_keeps_what_is_there(url: str) -> None:
+    """Preparing again loses nothing, and the catalog can be opened."""
+    with Catalog.prepare(url) as first:
+        first.users.add("alice")
+    with Catalog.prepare(url) as second:
+        assert second.users.get("alice").active
+    with Catalog.open(url) as third:
+        assert third.users.get("alice").active
+
+
+def test_prepare_of_a_current_catalog_runs_no_migration(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the revision is current, Alembic is not asked."""
+    Catalog.prepare(url).close()
+    monkeypatch.delattr(upgrade, "run")
+    Catalog.prepare(url).close()
+
+
+def test_migrations_lead_to_the_tables(url: str) -> None:
+    """The revisions together make exactly the tables that the program uses."""
+    with Catalog.prepare(url) as catalog, catalog.database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"target_metadata": METADATA})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_the_program_knows_the_newest_revision() -> None:
+    """The revision compared at every start is the last of the migrations."""
+    assert upgrade.known()[0] == REVISION
+
+
+def test_open_refuses_a_missing_file_and_makes_none(tmp_path: Path) -> None:
+    """Opening what was never prepared is refused with a hint, and leaves no file behind."""
+    with pytest.raises(CatalogUnavailable, match="not prepared") as refusal:
+        Catalog.open(f"sqlite:///{tmp_path}/catalog.sqlite")
+    assert refusal.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_open_refuses_an_empty_database(url: str) -> None:
+    """A database without our tables is refused."""
+    database = Database(url)
+    if database.file is not None:
+        database.file.parent.mkdir()
+        database.file.touch()
+    database.close()
+    with pytest.raises(CatalogUnavailable, match="not prepared"):
+        Catalog.open(url)
+
+
+@pytest.mark.parametrize("way", [Catalog.open, Catalog.prepare])
+def test_a_newer_schema_is_refused(url: str, way: Callable[[str], Catalog]) -> None:
+    """A schema from a later program is neither used nor changed."""
+    with Catalog.prepare(url) as catalog, catalog.database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(CatalogUnavailable, match="schema 9999"):
+        way(url)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """A file where the folder should be gives an error with what to do."""
+    (tmp_path / "home").write_text("")
+    with pytest.raises(CatalogUnavailable, match="can't be made") as refusal:
+        Catalog.prepare(f"sqlite:///{tmp_path}/home/catalog.sqlite")
+    assert refusal.value.hint

@@ -1,0 +1,161 @@
+"""Many at once: real processes and threads on one catalog, and nothing is lost or decided twice."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
+from threading import Barrier as ThreadBarrier
+from typing import Any
+
+import pytest
+
+from blocks.catalog import Catalog, Lease, TicketRequest
+from blocks.errors import Stopped
+from blocks.model import Appliance, Record
+
+LIMIT = 120
+_PROCESSES = multiprocessing.get_context("spawn")
+
+Work = Callable[[Catalog, int, Any], Any]
+
+
+def _work(barrier: Barrier, results: Queue[Any], work: Work, url: str, number: int, given: Any) -> None:
+    with Catalog.open(url) as catalog:
+        barrier.wait(LIMIT)
+        results.put(work(catalog, number, given))
+
+
+def _prepare(barrier: Barrier, results: Queue[Any], url: str) -> None:
+    barrier.wait(LIMIT)
+    with Catalog.prepare(url) as catalog:
+        results.put([account.name for account in catalog.users.list()])
+
+
+def _results(target: Callable[..., None], arguments: list[tuple[Any, ...]]) -> list[Any]:
+    """Run one process for each tuple of arguments, all starting at the same moment."""
+    barrier, results = _PROCESSES.Barrier(len(arguments)), _PROCESSES.Queue()
+    processes = [_PROCESSES.Process(target=target, args=(barrier, results, *each)) for each in arguments]
+    for process in processes:
+        process.start()
+    found = [results.get(timeout=LIMIT) for _ in processes]
+    for process in processes:
+        process.join(LIMIT)
+        assert process.exitcode == 0
+    return found
+
+
+def _together(work: Work, url: str, given: Any, processes: int = 4) -> list[Any]:
+    return _results(_work, [(work, url, number, given) for number in range(processes)])
+
+
+def _change(catalog: Catalog, number: int, appliance: int) -> int:
+    for step in range(50):
+        before = catalog.appliances.get(appliance).appliance
+        changed = before.model_copy(update={"version": f"{number}.{step}"})
+        catalog.appliances.replace(appliance, changed)
+    return 50
+
+
+def test_concurrent_read_modify_writes_lose_nothing(catalog: Catalog, url: str) -> None:
+    """200 changes by four processes raise the revision by exactly 200."""
+    appliance = catalog.appliances.add("alice", Appliance(name="server"))
+    assert sum(_together(_change, url, appliance)) == 200
+    assert catalog.appliances.get(appliance).appliance.revision == 201
+
+
+def _ask(catalog: Catalog, _number: int, order: TicketRequest) -> list[int]:
+    barrier = ThreadBarrier(5)
+
+    def ask(_thread: int) -> int:
+        barrier.wait(LIMIT)
+        return catalog.tickets.create(order, "same-key").id
+
+    with ThreadPoolExecutor(5) as threads:
+        return list(threads.map(ask, range(5)))
+
+
+def test_twenty_requests_with_one_key_make_one_ticket(catalog: Catalog, url: str, order: TicketRequest) -> None:
+    """Four processes of five threads ask at the same time and all get the same ticket."""
+    answers = [answer for process in _together(_ask, url, order) for answer in process]
+    assert len(answers) == 20
+    (ticket,) = catalog.tickets.list()
+    assert set(answers) == {ticket.id}
+    assert len(catalog.events.list(ticket.id)) == 1
+
+
+def _race(catalog: Catalog, number: int, given: list[tuple[Lease, Record]]) -> list[bool]:
+    return [_cancel(catalog, lease) if number % 2 else _complete(catalog, lease, record) for lease, record in given]
+
+
+def _cancel(catalog: Catalog, lease: Lease) -> bool:
+    return catalog.tickets.cancel(lease.ticket, "race")
+
+
+def _complete(catalog: Catalog, lease: Lease, record: Record) -> bool:
+    try:
+        return catalog.attempts.complete(lease, record, "race").state == "complete"
+    except Stopped:
+        return False
+
+
+def test_either_cancel_or_complete_wins(
+    catalog: Catalog, url: str, order: TicketRequest, make_record: Callable[..., Record]
+) -> None:
+    """For each of many tickets exactly one of the two succeeds, and the ticket shows that one."""
+    leases = [catalog.attempts.begin(catalog.tickets.create(order).id, "home", in_process=True) for _ in range(40)]
+    given = [(lease, make_record(lease.ticket)) for lease in leases]
+    first, second = _together(_race, url, given, processes=2)
+    assert all(one != other for one, other in zip(first, second, strict=True))
+    for lease in leases:
+        ends = [event.state for event in catalog.events.list(lease.ticket)][2:]
+        assert ends == [catalog.tickets.get(lease.ticket).state]
+        assert (catalog.tickets.record(lease.ticket) is not None) == (ends == ["complete"])
+
+
+def _cancel_all(catalog: Catalog, _number: int, tickets: list[int]) -> list[bool]:
+    return [catalog.tickets.cancel(ticket, "race") for ticket in tickets]
+
+
+def test_one_of_many_cancels_does_it(catalog: Catalog, url: str, order: TicketRequest) -> None:
+    """However many cancel at once, each ticket is cancelled by one call."""
+    tickets = [catalog.tickets.create(order).id for _ in range(20)]
+    answers = _together(_cancel_all, url, tickets)
+    assert [sum(each) for each in zip(*answers, strict=True)] == [1] * 20
+
+
+def _take_or_drop(catalog: Catalog, number: int, tickets: tuple[int, int]) -> list[tuple[str, ...]]:
+    shas = [f"{step:064x}" for step in range(30)]
+    if number:
+        return [catalog.blobs.take(tickets[1], {sha: 1}) for sha in shas]
+    return [catalog.blobs.drop(tickets[0])]
+
+
+def test_a_blob_is_either_taken_or_doomed(catalog: Catalog, url: str, order: TicketRequest) -> None:
+    """While one record gives up its blobs and another takes them, none is both needed and doomed."""
+    tickets = (catalog.tickets.create(order).id, catalog.tickets.create(order).id)
+    catalog.blobs.take(tickets[0], {f"{step:064x}": 1 for step in range(30)})
+    answers = _together(_take_or_drop, url, tickets, processes=2)
+    refused = {sha for answer in max(answers, key=len) for sha in answer}
+    assert refused == set(catalog.blobs.doomed())
+    assert len(catalog.blobs.drop(tickets[1])) == 30 - len(refused)
+
+
+def _begin(catalog: Catalog, _number: int, ticket: int) -> list[int]:
+    return [catalog.attempts.begin(ticket, "home", in_process=True).number for _ in range(10)]
+
+
+def test_every_attempt_has_its_own_number(catalog: Catalog, url: str, order: TicketRequest) -> None:
+    """Attempts that begin at the same time never share a number, so one of them is the newest."""
+    ticket = catalog.tickets.create(order).id
+    numbers = [number for process in _together(_begin, url, ticket) for number in process]
+    assert sorted(numbers) == list(range(1, 41))
+    assert catalog.tickets.get(ticket).attempt == 40
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_prepare_one_catalog_together(url: str, processes: int) -> None:
+    """Whoever comes first migrates, the others wait and find it done."""
+    assert _results(_prepare, [(url,)] * processes) == [[]] * processes
