@@ -148,7 +148,7 @@ def test_any_other_run_is_refused_with_what_is_wrong(
 ) -> None:
     """The refusal lists each parameter that doesn't match, and never the right token."""
     token = catalog.tickets.token(ticket.id)
-    right = {"user": "alice", "appliance": 7, "image": None, "token": token}
+    right: dict[str, Any] = {"user": "alice", "appliance": 7, "image": None, "token": token}
     with pytest.raises(Refused, match="another") as refusal:
         catalog.tickets.accept(ticket.id, **right | changes)
     assert refusal.value.what.endswith(f"another {wrong}")

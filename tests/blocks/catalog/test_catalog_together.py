@@ -25,7 +25,14 @@ Work = Callable[[Catalog, int, Any], Any]
 def _work(barrier: Barrier, results: Queue[Any], work: Work, url: str, number: int, given: Any) -> None:
     with Catalog.open(url) as catalog:
         barrier.wait(LIMIT)
-        results.put(work(catalog, number, given))
+        results.put(_outcome(work, catalog, number, given))
+
+
+def _outcome(work: Work, catalog: Catalog, number: int, given: Any) -> Any:
+    try:
+        return work(catalog, number, given)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent shall raise it
+        return error
 
 
 def _prepare(barrier: Barrier, results: Queue[Any], url: str) -> None:
@@ -44,6 +51,9 @@ def _results(target: Callable[..., None], arguments: list[tuple[Any, ...]]) -> l
     for process in processes:
         process.join(LIMIT)
         assert process.exitcode == 0
+    for result in found:
+        if isinstance(result, Exception):
+            raise result
     return found
 
 
@@ -54,7 +64,7 @@ def _together(work: Work, url: str, given: Any, processes: int = 4) -> list[Any]
 def _change(catalog: Catalog, number: int, appliance: int) -> int:
     for step in range(50):
         before = catalog.appliances.get(appliance).appliance
-        changed = before.model_copy(update={"version": f"{number}.{step}"})
+        changed = before.model_copy(update={"version": f"process{number}.{step}"})
         catalog.appliances.replace(appliance, changed)
     return 50
 
