@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from blocks.builder import sandbox
 from blocks.builder.archive import Archive, supported
@@ -93,7 +96,7 @@ class Builder:
         sandbox.check(job)
 
     @contextlib.contextmanager
-    def workplace(self, order: Order, job: Job) -> Iterator[None]:
+    def _workplace(self, order: Order, job: Job) -> Iterator[None]:
         """Reserve disk space and have a work folder for the order, both gone afterwards."""
         packages = (*order.lock.packages, *order.lock.tools)
         need = _GROWTH * sum(package.size for package in packages)
@@ -104,27 +107,47 @@ class Builder:
                 yield
             finally:
                 sandbox.remove(folder, job)
-                self._pool.trim(packages)
+                job.released(f"work folder {order.name}")
+        job.released(f"reservation of {need / 1e9:.1f} GB of disk space")
 
-    def run(self, stage: StageName, order: Order, job: Job) -> Built:
+    def sweep(self, dead: Callable[[str], bool], job: Job) -> tuple[str, ...]:
+        """Remove what dead processes left: work folders whose order's name is `dead`, half-made checkpoints."""
+        left = [folder for folder in self._work.iterdir() if dead(folder.name)]
+        for folder in left:
+            sandbox.remove(folder, job)
+        partial = self._checkpoints.sweep(psutil.pid_exists)
+        self._space.held()
+        return (
+            *(f"work folder {folder.name}" for folder in left),
+            *(f"half-made checkpoint {name}" for name in partial),
+        )
+
+    def run(self, stage: StageName, order: Order, job: Job, expected: str | None = None) -> Built:
         """Have the stage's output: looked up, or made from the output of the stage before.
 
-        Raises StageFailed with the end of the tool's log, Unreproducible, or the stage's own errors.
+        `expected` is the content digest first recorded for it. Raises StageFailed with the end of the tool's log,
+        Unreproducible, NoSpace, or the stage's own errors.
         """
         began = time.monotonic()
         name = identities(order.recipe, order.lock)[stage]
         with self._checkpoints.building(name, job):
             found = self._checkpoints.find(stage, name, job)
             if found is None or order.rebuild:
-                made = self._make(stage, name, order, job, found)
+                with self._workplace(order, job):
+                    made = self._make(stage, name, order, job, found, expected)
+                self._pool.trim((*order.lock.packages, *order.lock.tools))
                 return _built(made, time.monotonic() - began, reused=False)
         return _built(found, time.monotonic() - began, reused=True)
 
-    def _make(self, stage: StageName, name: str, order: Order, job: Job, first: Checkpoint | None) -> Checkpoint:
+    def _make(
+        self, stage: StageName, name: str, order: Order, job: Job, first: Checkpoint | None, expected: str | None
+    ) -> Checkpoint:
         made, partial = self._checkpoints.keep(stage, name, self._maker(stage, name, order, job), job)
-        if first is not None and first.sha256 != made.sha256:
+        if {first.sha256 if first else made.sha256, expected or made.sha256} != {made.sha256}:
+            told = difference(first.path, made.path) if first else f"content {made.sha256} now, {expected} then"
+            shutil.rmtree(partial)
             raise Unreproducible(
-                f"The stage {stage} gave other bytes than before: {difference(first.path, made.path)}",
+                f"The stage {stage} gave other bytes than before: {told}",
                 "Something in the recipe depends on chance, time or the outside, most likely a build script",
             )
         return self._checkpoints.publish(made, partial)

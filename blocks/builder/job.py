@@ -14,10 +14,11 @@ def _silent(_line: str) -> None:
 
 @dataclass(frozen=True)
 class Job:
-    """A stop token and a reporter that takes one line of output at a time."""
+    """A stop token, a reporter that takes one line of output at a time, and one that hears what was given back."""
 
     stop: StopToken = field(default_factory=StopToken)
     report: Callable[[str], None] = _silent
+    released: Callable[[str], None] = _silent
 
     def silent(self) -> Job:
         """The same stop token with nothing reported, for tools that answer a question."""

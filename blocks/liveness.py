@@ -1,0 +1,48 @@
+"""Whether an attempt lives: on its own machine a held file lock tells at once, elsewhere only the lease does."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from blocks.catalog.attempts import Lease
+
+
+@contextlib.contextmanager
+def holding(home: Path, lease: Lease) -> Iterator[None]:
+    """Be visibly alive as this attempt until the end of the context or of the process."""
+    path = _path(home, lease.ticket, lease.number)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def judge(home: Path, home_id: str) -> Callable[[Lease], bool | None]:
+    """What tells of a lease whether its attempt lives; None for one of another machine."""
+
+    def alive(lease: Lease) -> bool | None:
+        return lives(home, lease.ticket, lease.number) if lease.home == home_id else None
+
+    return alive
+
+
+def lives(home: Path, ticket: int, number: int) -> bool:
+    """Whether a process of this machine holds the attempt."""
+    try:
+        with _path(home, ticket, number).open("r", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def _path(home: Path, ticket: int, number: int) -> Path:
+    return home / "attempts" / f"{ticket}-{number}.lock"

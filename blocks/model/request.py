@@ -1,0 +1,37 @@
+"""The request: what a flow is asked for, validated whole before anything else happens."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from blocks.model import grammar
+from blocks.model.policy import Policy
+from blocks.model.recipe import Format
+from blocks.model.words import Words
+
+
+class Request(Words):
+    """What regenerating and generating have in common; a `ticket` that exists already comes with its `token`."""
+
+    user: grammar.UserName
+    appliance: int = Field(ge=1)
+    force: bool = False
+    key: grammar.IdempotencyKey | None = None
+    ticket: int | None = Field(default=None, ge=1)
+    token: str | None = Field(default=None, max_length=100)
+
+
+class Regeneration(Request):
+    """Make `image` again; `plan` names the archive's state that the request was made for."""
+
+    image: int = Field(ge=1)
+    policy: Policy | None = None
+    rebuild: bool = False
+    plan: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
+
+
+class FirstGeneration(Request):
+    """Make an appliance's image for the first time, in a format, compressed or not."""
+
+    format: Format = "qcow2"
+    compress: bool = True

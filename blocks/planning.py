@@ -1,0 +1,143 @@
+"""Planning: what a regeneration works from, and what it would do and why. The run reaches the same verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blocks.builder import STAGES, Job, Resolution, identities
+from blocks.errors import BuildFailed, NoOSProfile, NotFound, PlanMoved
+from blocks.model import Evidence, Generation, Lock, Plan, PlannedStage, Policy, Recipe, Record, StageName, Verdict
+from blocks.model.changes import changes
+from blocks.model.request import FirstGeneration, Regeneration
+from blocks.ports import Ports
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What a generation starts from: the recipe, the policy, and of a regeneration its parent."""
+
+    recipe: Recipe
+    policy: Policy
+    parent: int | None = None
+    generation: Generation | None = None
+    has_file: bool = False
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """The lock that a generation will have, and the plan for it."""
+
+    lock: Lock
+    evidence: Evidence
+    plan: Plan
+
+
+def prior(ports: Ports, request: Regeneration) -> Prior:
+    """The parent's recipe, and its record if it has one; raises NotFound, NoOSProfile."""
+    parent = ports.catalog.tickets.get(request.image)
+    if parent.appliance != request.appliance:
+        raise NotFound(
+            f"Appliance {request.appliance} has no image {request.image}", "`reforge images` lists what there is"
+        )
+    stored = ports.catalog.appliances.get(request.appliance).appliance
+    if stored.os_profile is None:
+        raise _without_profile(request.appliance)
+    record = ports.catalog.tickets.record(request.image)
+    return Prior(
+        recipe=ports.catalog.tickets.recipe(request.image),
+        policy=request.policy or stored.policy,
+        parent=request.image,
+        generation=record.generation if record else None,
+        has_file=_has_file(ports, record),
+    )
+
+
+def first(ports: Ports, request: FirstGeneration) -> Prior:
+    """The recipe of an appliance as it is now; raises NotFound, NoOSProfile."""
+    appliance = ports.catalog.appliances.get(request.appliance).appliance
+    if appliance.os_profile is None:
+        raise _without_profile(request.appliance)
+    recipe = Recipe.of(appliance, appliance.os_profile, request.format, compress=request.compress)
+    return Prior(recipe=recipe, policy="refresh")
+
+
+def foresee(ports: Ports, start: Prior, job: Job, *, rebuild: bool = False, state: str | None = None) -> Prospect:
+    """Resolve as the policy says, and plan; with `state` raises PlanMoved if the archive is in another one."""
+    lock, evidence = _locked(ports, start, job)
+    if state is not None and state != evidence.state():
+        raise PlanMoved(
+            f"The archive has moved: the plan was made for state {state}, it is {evidence.state()} now",
+            "Plan again and look at the differences",
+        )
+    return Prospect(lock, evidence, plan(ports, start, lock, evidence, rebuild=rebuild))
+
+
+def plan(ports: Ports, start: Prior, lock: Lock, evidence: Evidence, *, rebuild: bool) -> Plan:
+    """The verdict for a lock that is known, with reasons, package differences, stages and expected time."""
+    verdict, reasons = _verdict(start, lock, rebuild=rebuild)
+    names = identities(start.recipe, lock)
+    stages = tuple(_stage(ports, stage, names[stage], rebuild=rebuild) for stage in STAGES)
+    known = [stage.seconds for stage in stages if stage.seconds is not None]
+    complete = len(known) == len(stages)
+    return Plan(
+        verdict=verdict,
+        reasons=reasons,
+        state=evidence.state(),
+        packages=changes(start.generation.lock.packages if start.generation else (), lock.packages),
+        stages=stages,
+        seconds=0.0 if verdict == "unchanged" else round(sum(known), 1) if complete else None,
+        basis="the median of earlier runs on this catalog" if complete else "no earlier run to judge by",
+    )
+
+
+def _locked(ports: Ports, start: Prior, job: Job) -> tuple[Lock, Evidence]:
+    if start.policy == "exact":
+        if start.generation is None:
+            raise BuildFailed(
+                f"Image {start.parent} never got a lock, so it can't be made again exactly",
+                "Use the policy refresh, which takes the newest packages",
+            )
+        return start.generation.lock, start.generation.evidence
+    resolution: Resolution = ports.builder.resolve(
+        start.recipe, start.generation.lock if start.generation else None, job
+    )
+    return resolution.lock, resolution.evidence
+
+
+def _verdict(start: Prior, lock: Lock, *, rebuild: bool) -> tuple[Verdict, tuple[str, ...]]:
+    if start.generation is None:
+        return "rebuild", ("There is no earlier image to compare with",)
+    before = start.generation
+    reasons: list[str] = []
+    if before.lock.content() != lock.content():
+        counts = changes(before.lock.packages, lock.packages).counts()
+        moved = [f"{count} {kind}" for kind, count in counts.items() if count and kind != "unchanged"]
+        reasons.append(f"Packages differ: {', '.join(moved) or 'their archive stanzas'}")
+    elif before.image_digest() not in (None, identities(start.recipe, lock)["pack"]):
+        reasons.append("The stages make other bytes than they did then")
+    if not start.has_file:
+        reasons.append("The image's file is not in the store")
+    if rebuild:
+        reasons.append("A rebuild was asked for")
+    if reasons:
+        return "rebuild", tuple(reasons)
+    return "unchanged", (f"The archive offers the same {len(lock.packages)} packages for the same recipe",)
+
+
+def _stage(ports: Ports, stage: StageName, name: str, *, rebuild: bool) -> PlannedStage:
+    reuse = not rebuild and ports.builder.has(stage, name)
+    times = sorted(ports.catalog.outputs.seconds(stage))
+    expected = times[len(times) // 2] if times else None
+    return PlannedStage(name=stage, digest=name, reuse=reuse, seconds=0.0 if reuse else expected)
+
+
+def _has_file(ports: Ports, record: Record | None) -> bool:
+    file = record.generation.file if record else None
+    return file is not None and ports.store.has(file.sha256) and ports.store.size(file.sha256) == file.size
+
+
+def _without_profile(appliance: int) -> NoOSProfile:
+    return NoOSProfile(
+        f"Appliance {appliance} has no OS profile, so nothing can be generated from it",
+        "Give it one: reforge appliance export, add os_profile, reforge appliance import",
+    )

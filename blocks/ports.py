@@ -1,0 +1,69 @@
+"""The three ports, opened together: the catalog, the store and the builder of one installation."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from blocks.builder import Builder
+from blocks.catalog import Catalog
+from blocks.settings import Settings
+from blocks.store import Store, open_store
+
+_GIGABYTE = 10**9
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What a step works with. `home` is this machine's folder, `home_id` its name for other machines."""
+
+    home: Path
+    home_id: str
+    catalog: Catalog
+    store: Store
+    builder: Builder
+
+    @classmethod
+    def open(cls, settings: Settings | None = None, *, prepare: bool = False) -> Self:
+        """Open the ports as the settings say; with `prepare` the catalog is created or migrated first.
+
+        Raises CatalogUnavailable, StoreUnavailable, InvalidInput.
+        """
+        settings = settings or Settings()
+        home = settings.home.absolute()
+        home.mkdir(parents=True, exist_ok=True)
+        store = open_store(settings.store())
+        builder = Builder(
+            home,
+            cache_limit=int(settings.cache_gigabytes * _GIGABYTE),
+            pool_limit=int(settings.pool_gigabytes * _GIGABYTE),
+            keeper=store,
+        )
+        url = settings.catalog()
+        catalog = Catalog.prepare(url) if prepare else Catalog.open(url)
+        return cls(home, _identity(home), catalog, store, builder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.catalog.close()
+
+
+def _identity(home: Path) -> str:
+    path = home / "identity"
+    if not path.exists():
+        partial = home / f"identity-{uuid.uuid4().hex}"
+        partial.write_text(uuid.uuid4().hex, "utf-8")
+        try:
+            path.hardlink_to(partial)
+        except FileExistsError:
+            pass
+        finally:
+            partial.unlink()
+    return path.read_text("utf-8")

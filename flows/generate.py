@@ -1,0 +1,59 @@
+"""The story of a first generation: from an appliance as it is now to its image."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from blocks.model import Format
+from blocks.model.request import FirstGeneration
+from blocks.model.summary import Summary
+from blocks.ports import Ports
+from flows.boundary import cancellable
+from tasks.attempt import attempting
+from tasks.authorise import authorise
+from tasks.build import build
+from tasks.create import create
+from tasks.load import load
+from tasks.plan import plan
+from tasks.settle import settle
+from tasks.upload import upload
+from tasks.verify import verify
+
+
+@flow(name="generate-image", flow_run_name="generate {user}/{appliance}", persist_result=False)
+@cancellable
+def generate_image(
+    user: str,
+    appliance: int,
+    format: Format = "qcow2",  # noqa: A002 (the word of the field, and of Prefect's form)
+    compress: bool = True,
+    ticket: int | None = None,
+    token: str | None = None,
+    key: str | None = None,
+) -> Summary:
+    """Make an image of an appliance as it is now.
+
+    Args:
+        user: Who asks; needs the entitlement image_generate and must own the appliance.
+        appliance: The appliance to make an image of.
+        format: The image file's format.
+        compress: Compress it; only a compressed image can be downloaded over HTTP.
+        ticket: A ticket that was made for this run already.
+        token: What proves that the ticket was made for this run.
+        key: An idempotency key: the same key gives the same ticket.
+    """
+    request = FirstGeneration.parse(
+        {"user": user, "appliance": appliance, "format": format, "compress": compress}
+        | {"ticket": ticket, "token": token, "key": key},
+        "the request",
+    )
+    with Ports.open() as ports:
+        authorise(ports, request)
+        start = load(ports, request)
+        with attempting(ports, create(ports, request, start)) as attempt:
+            prospect = plan(attempt, request, start)
+            rootfs = build(attempt, "rootfs", start, prospect, rebuild=False)
+            disk = build(attempt, "disk", start, prospect, rebuild=False)
+            packed = build(attempt, "pack", start, prospect, rebuild=False)
+            file = verify(attempt, upload(attempt, start, prospect, packed))
+            return settle(attempt, start, prospect, (rootfs.result, disk.result, packed.result), file)

@@ -1,0 +1,67 @@
+"""The story of a regeneration: from the record of an earlier generation to that image again."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from blocks.model import Policy
+from blocks.model.request import Regeneration
+from blocks.model.summary import Summary
+from blocks.ports import Ports
+from flows.boundary import cancellable
+from tasks.attempt import attempting
+from tasks.authorise import authorise
+from tasks.build import build
+from tasks.create import create
+from tasks.load import load
+from tasks.plan import plan
+from tasks.settle import settle, settle_unchanged
+from tasks.upload import upload
+from tasks.verify import verify
+
+
+@flow(name="regenerate-image", flow_run_name="regenerate {user}/{appliance}/{image}", persist_result=False)
+@cancellable
+def regenerate_image(
+    user: str,
+    appliance: int,
+    image: int,
+    policy: Policy | None = None,
+    rebuild: bool = False,
+    force: bool = False,
+    ticket: int | None = None,
+    token: str | None = None,
+    key: str | None = None,
+    plan_state: str | None = None,
+) -> Summary:
+    """Make an image again from the record of its earlier generation.
+
+    Args:
+        user: Who asks; needs the entitlement image_generate and must own the appliance.
+        appliance: The appliance that the image belongs to.
+        image: The image to regenerate: its ticket's number.
+        policy: refresh takes the newest packages, exact the same ones byte for byte; empty for the appliance's own.
+        rebuild: Build although nothing has changed; it must arrive at the same bytes.
+        force: Cancel the image's own generation if it still runs; without it that is refused.
+        ticket: A ticket that was made for this run already.
+        token: What proves that the ticket was made for this run.
+        key: An idempotency key: the same key gives the same ticket.
+        plan_state: The archive's state that a plan was made for; refused if it has moved.
+    """
+    request = Regeneration.parse(
+        {"user": user, "appliance": appliance, "image": image, "policy": policy, "rebuild": rebuild, "force": force}
+        | {"ticket": ticket, "token": token, "key": key, "plan": plan_state},
+        "the request",
+    )
+    with Ports.open() as ports:
+        authorise(ports, request)
+        start = load(ports, request)
+        with attempting(ports, create(ports, request, start)) as attempt:
+            prospect = plan(attempt, request, start)
+            if prospect.plan.verdict == "unchanged":
+                return settle_unchanged(attempt, start, prospect)
+            rootfs = build(attempt, "rootfs", start, prospect, rebuild=rebuild)
+            disk = build(attempt, "disk", start, prospect, rebuild=rebuild)
+            packed = build(attempt, "pack", start, prospect, rebuild=rebuild)
+            file = verify(attempt, upload(attempt, start, prospect, packed))
+            return settle(attempt, start, prospect, (rootfs.result, disk.result, packed.result), file)

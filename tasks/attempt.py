@@ -1,0 +1,138 @@
+"""The attempt: one execution of a ticket, the context that every step takes first.
+
+It holds the lease, is watched, hears the stop token, and ends its ticket whatever happens: this is the run boundary.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import IO
+
+from prefect import runtime
+from prefect.logging import get_run_logger
+
+from blocks import liveness
+from blocks.builder import Job
+from blocks.catalog.attempts import Lease
+from blocks.errors import ReforgeError, Stopped
+from blocks.model import State, Ticket
+from blocks.ports import Ports
+from blocks.stop import StopToken
+from tasks.watch import watched
+
+_LINES_PER_SECOND = 20
+
+
+class Attempt:
+    """The ports, the lease, the stop token, and where lines and progress go."""
+
+    def __init__(self, ports: Ports, lease: Lease, stop: StopToken) -> None:
+        self.ports = ports
+        self.lease = lease
+        self.stop = stop
+        self.released: list[str] = []
+
+    @property
+    def ticket(self) -> int:
+        """The ticket's id."""
+        return self.lease.ticket
+
+    @property
+    def name(self) -> str:
+        """A name of its own for folders and keys: ticket and number."""
+        return f"{self.lease.ticket}-{self.lease.number}"
+
+    def advance(self, state: State, percent: int, stage: str, message: str) -> None:
+        """Tell the ticket's user how far it is; raises Stopped."""
+        self.stop.check()
+        self.ports.catalog.attempts.advance(self.lease, state, percent, stage, message)
+
+    @contextlib.contextmanager
+    def logged(self, stage: str) -> Iterator[Job]:
+        """A job whose lines go to the run's log, throttled, and whole into the store when the stage ends."""
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as whole:
+            reporter = _Reporter(get_run_logger(), whole)
+            try:
+                yield Job(self.stop, reporter.report, self.released.append)
+            finally:
+                whole.seek(0)
+                self.ports.store.put_log(self.ticket, self.lease.number, stage, whole)
+
+
+class _Reporter:
+    """Takes a stage's lines: each into the whole log, at most so many a second into the run's log."""
+
+    def __init__(self, logger: logging.Logger | logging.LoggerAdapter[logging.Logger], whole: IO[str]) -> None:
+        self._logger = logger
+        self._whole = whole
+        self._second = 0
+        self._shown = 0
+        self._hidden = 0
+
+    def report(self, line: str) -> None:
+        """Take one line."""
+        self._whole.write(f"{line}\n")
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._shown = second, 0
+            self._tell_hidden()
+        if self._shown < _LINES_PER_SECOND:
+            self._shown += 1
+            self._logger.info(line)
+        else:
+            self._hidden += 1
+
+    def _tell_hidden(self) -> None:
+        if self._hidden:
+            self._logger.info("… %d lines more in the stage's log", self._hidden)
+            self._hidden = 0
+
+
+@contextlib.contextmanager
+def attempting(ports: Ports, ticket: Ticket) -> Iterator[Attempt]:
+    """Work on the ticket as its newest attempt; on any end but completion the ticket ends in error or cancelled."""
+    run = runtime.flow_run.get_id()
+    lease = ports.catalog.attempts.begin(ticket.id, ports.home_id, run, in_process=runtime.deployment.get_id() is None)
+    attempt = Attempt(ports, lease, StopToken())
+    with liveness.holding(ports.home, lease):
+        for left in ports.builder.sweep(lambda name: _dead(ports, name), Job()):
+            attempt.released.append(f"{left} of a dead attempt")
+        try:
+            with watched(ports, lease, attempt.stop, run):
+                yield attempt
+        except Stopped:
+            _receipt(attempt)
+            raise
+        except ReforgeError as error:
+            _fail(attempt, str(error))
+            raise
+        except BaseException as error:  # the run boundary: whatever it was, the ticket must not stay open
+            _fail(attempt, f"The run broke off: {type(error).__name__}: {error}. Run it again")
+            raise
+        finally:
+            ports.catalog.attempts.release(lease)
+
+
+def _dead(ports: Ports, name: str) -> bool:
+    ticket, _, number = name.partition("-")
+    return ticket.isdigit() and number.isdigit() and not liveness.lives(ports.home, int(ticket), int(number))
+
+
+def _fail(attempt: Attempt, error: str) -> None:
+    with contextlib.suppress(Stopped):
+        attempt.ports.catalog.attempts.fail(attempt.lease, error)
+    _receipt(attempt)
+
+
+def _receipt(attempt: Attempt) -> None:
+    """Abort what was being uploaded and record all that was released."""
+    ports = attempt.ports
+    for intent in ports.catalog.intents.pending(attempt.ticket):
+        ports.store.abort(intent.key)
+        ports.catalog.intents.close(intent.key)
+        attempt.released.append(f"unfinished upload {intent.key}")
+    ports.catalog.receipts.add(attempt.ticket, tuple(attempt.released))

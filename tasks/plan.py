@@ -1,0 +1,39 @@
+"""Step plan: resolve once, and say what would change and why."""
+
+from __future__ import annotations
+
+from blocks import planning
+from blocks.model.request import Regeneration, Request
+from blocks.planning import Prior, Prospect
+from tasks import present
+from tasks.attempt import Attempt
+from tasks.step import step
+
+
+@step("plan", minutes=10, tag="resolve")
+def plan(attempt: Attempt, request: Request, start: Prior) -> Prospect:
+    """The lock, written to the ticket once: a later attempt goes on with it and never resolves again."""
+    attempt.advance("planning", 2, "resolve", "Resolving the packages")
+    rebuild = isinstance(request, Regeneration) and request.rebuild
+    prospect = _known(attempt, start, rebuild=rebuild) or _fresh(attempt, request, start, rebuild=rebuild)
+    attempt.advance("planning", 10, "resolve", "; ".join(prospect.plan.reasons))
+    present.differences(attempt, prospect.plan)
+    return prospect
+
+
+def _known(attempt: Attempt, start: Prior, *, rebuild: bool) -> Prospect | None:
+    written = attempt.ports.catalog.tickets.lock(attempt.ticket)
+    if written is None:
+        return None
+    lock, evidence = written
+    return Prospect(lock, evidence, planning.plan(attempt.ports, start, lock, evidence, rebuild=rebuild))
+
+
+def _fresh(attempt: Attempt, request: Request, start: Prior, *, rebuild: bool) -> Prospect:
+    state = request.plan if isinstance(request, Regeneration) else None
+    with attempt.logged("resolve") as job:
+        prospect = planning.foresee(attempt.ports, start, job, rebuild=rebuild, state=state)
+    if (index := attempt.ports.builder.index(prospect.lock)) is not None:
+        attempt.ports.store.put(index)
+    attempt.ports.catalog.attempts.write_lock(attempt.lease, prospect.lock, prospect.evidence)
+    return prospect

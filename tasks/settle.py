@@ -1,0 +1,86 @@
+"""Step settle: the record into the store, then the one compare-and-set that completes the ticket."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from blocks.errors import Contradiction, Stopped
+from blocks.model import Generation, ImageFile, Record, StageResult
+from blocks.model.record import Outcome
+from blocks.model.summary import Summary, summarise
+from blocks.planning import Prior, Prospect
+from tasks import present
+from tasks.attempt import Attempt
+from tasks.step import step
+
+
+@step("settle", minutes=5, tag="catalog")
+def settle(
+    attempt: Attempt, start: Prior, prospect: Prospect, stages: tuple[StageResult, ...], file: ImageFile
+) -> Summary:
+    """Complete the ticket with what was built; the loser of a race removes its record and raises Stopped."""
+    outcome: Outcome = "reused" if all(stage.reused for stage in stages) else "rebuilt"
+    reason = "; ".join(prospect.plan.reasons)
+    return _complete(attempt, _generation(start, prospect, stages, file, outcome, reason))
+
+
+@step("settle unchanged", minutes=5, tag="catalog")
+def settle_unchanged(attempt: Attempt, start: Prior, prospect: Prospect) -> Summary:
+    """Complete the ticket on the parent's bytes: nothing has changed."""
+    before = start.generation
+    if before is None or before.file is None:
+        raise Contradiction("Nothing can be unchanged without an earlier image", "Run it with rebuild")
+    ports = attempt.ports
+    ports.store.verify(before.file.sha256, before.file.size, attempt.stop.check)
+    blobs = {package.sha256: package.size for package in (*before.lock.packages, *before.lock.tools)}
+    kept = {sha256: size for sha256, size in blobs.items() if ports.store.has(sha256)}
+    if doomed := ports.catalog.blobs.take(attempt.ticket, {before.file.sha256: before.file.size, **kept}):
+        raise Contradiction(f"{len(doomed)} blobs of the earlier image are being removed", "Run it again with rebuild")
+    stages = tuple(stage.model_copy(update={"seconds": 0.0, "reused": True}) for stage in before.stages)
+    reason = "; ".join(prospect.plan.reasons)
+    return _complete(attempt, _generation(start, prospect, stages, before.file, "unchanged", reason))
+
+
+def _generation(
+    start: Prior,
+    prospect: Prospect,
+    stages: tuple[StageResult, ...],
+    file: ImageFile,
+    outcome: Outcome,
+    reason: str,
+) -> Generation:
+    return Generation(
+        recipe=start.recipe,
+        lock=prospect.lock,
+        evidence=prospect.evidence,
+        policy=start.policy,
+        parent=start.parent,
+        stages=stages,
+        file=file,
+        outcome=outcome,
+        reason=reason,
+        created=datetime.now(UTC),
+    )
+
+
+def _complete(attempt: Attempt, generation: Generation) -> Summary:
+    ports = attempt.ports
+    ticket = ports.catalog.tickets.get(attempt.ticket)
+    record = Record(
+        ticket=ticket.id,
+        attempt=attempt.lease.number,
+        appliance=ticket.appliance,
+        user=ticket.user,
+        generation=generation,
+    )
+    ports.store.put_record(record)
+    try:
+        ended = ports.catalog.attempts.complete(attempt.lease, record, generation.reason)
+    except Stopped:
+        ports.store.remove_record(record.ticket, record.attempt)
+        raise
+    parent = ports.catalog.tickets.record(ticket.parent) if ticket.parent else None
+    uri = ports.store.uri(generation.file.sha256) if generation.file else ""
+    summary = summarise(ended, record, parent, uri)
+    present.summary(attempt, summary)
+    return summary

@@ -1,0 +1,59 @@
+"""Step upload: the image file, its package files and its index object into the store."""
+
+from __future__ import annotations
+
+from blocks.builder import Built, filename, packing
+from blocks.errors import Contradiction
+from blocks.model import ImageFile
+from blocks.planning import Prior, Prospect
+from blocks.store import Blob
+from tasks import present
+from tasks.attempt import Attempt
+from tasks.step import step
+
+_TRIES = 3
+
+
+@step("upload", minutes=120, tag="store")
+def upload(attempt: Attempt, start: Prior, prospect: Prospect, packed: Built) -> ImageFile:
+    """Store the file; the intent is committed first, so that whatever crashes, the upload is found again."""
+    attempt.advance("storing", 80, "upload", "Storing the image")
+    present.progress(attempt, 80, "upload")
+    ports = attempt.ports
+    name = filename(start.recipe, attempt.ticket)
+    key = f"{attempt.ticket}/{attempt.lease.number}/{name}"
+    ports.catalog.intents.open(key, "upload", attempt.ticket, attempt.lease.number)
+    blob = _stored(attempt, prospect, packed, key)
+    ports.catalog.intents.close(key)
+    row = packing(start.recipe)
+    return ImageFile(
+        name=name, format=start.recipe.format, compression=row.compression, size=blob.size, sha256=blob.sha256
+    )
+
+
+def _stored(attempt: Attempt, prospect: Prospect, packed: Built, key: str) -> Blob:
+    """Store and reference all blobs; those that a delete is about to remove are removed first and stored again."""
+    ports = attempt.ports
+    for _ in range(_TRIES):
+        blob = ports.store.upload(packed.checkpoint.path, key, attempt.stop.check)
+        blobs = {blob.sha256: blob.size, **_packages(attempt, prospect)}
+        doomed = ports.catalog.blobs.take(attempt.ticket, blobs)
+        if not doomed:
+            return blob
+        for sha256 in doomed:
+            ports.store.remove(sha256)
+            ports.catalog.blobs.forget(sha256)
+    raise Contradiction("Blobs of the image are removed as often as they are stored", "Run it again")
+
+
+def _packages(attempt: Attempt, prospect: Prospect) -> dict[str, int]:
+    """Keep the lock's package files and its index object in the store: `exact` needs them when the archive has none."""
+    ports = attempt.ports
+    kept: dict[str, int] = {}
+    for sha256, path in ports.builder.package(prospect.lock):
+        attempt.stop.check()
+        kept[sha256] = ports.store.put_package(path, sha256, attempt.stop.check).size
+    if (index := ports.builder.index(prospect.lock)) is not None:
+        blob = ports.store.put(index)
+        kept[blob.sha256] = blob.size
+    return kept

@@ -1,0 +1,91 @@
+"""The watcher: beside every attempt it renews the lease and hears of a cancel, wherever that was asked for.
+
+The catalog is the cancel channel. Prefect's own Cancelling is read as well, best effort, and written to the catalog.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import PrefectException
+
+from blocks.catalog.attempts import LEASE_SECONDS, Lease
+from blocks.errors import CatalogUnavailable, Stopped
+from blocks.ports import Ports
+from blocks.stop import StopToken
+
+_TICKET_SECONDS = 1.0
+_RUN_SECONDS = 2.0
+_RENEW_SECONDS = 10.0
+
+
+class Watcher:
+    """Looks after one attempt until told to end."""
+
+    def __init__(self, ports: Ports, lease: Lease, stop: StopToken, run: str | None) -> None:
+        self._ports = ports
+        self._lease = lease
+        self._stop = stop
+        self._run = run
+        self._ended = threading.Event()
+        self._renewed = time.monotonic()
+        self._asked = 0.0
+
+    def watch(self) -> None:
+        """Look about once a second until the attempt ends or has to stop."""
+        with contextlib.ExitStack() as stack:
+            client = stack.enter_context(get_client(sync_client=True)) if self._run else None
+            while not self._ended.wait(_TICKET_SECONDS) and not self._stop.is_set():
+                self._look()
+                self._ask(client)
+
+    def end(self) -> None:
+        """Stop watching."""
+        self._ended.set()
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        try:
+            if now - self._renewed >= _RENEW_SECONDS:
+                self._ports.catalog.attempts.renew(self._lease)
+                self._renewed = now
+            ticket = self._ports.catalog.tickets.get(self._lease.ticket)
+        except Stopped as stopped:
+            self._stop.set(stopped.what)
+        except CatalogUnavailable as error:
+            if now - self._renewed > LEASE_SECONDS:
+                self._stop.set(f"the lease is lost, as the catalog doesn't answer: {error.what}")
+        else:
+            if ticket.state == "cancelled":
+                self._stop.set(f"ticket {ticket.id} was cancelled: {ticket.message}")
+            elif ticket.attempt != self._lease.number:
+                self._stop.set(f"attempt {ticket.attempt} has taken over")
+
+    def _ask(self, client: SyncPrefectClient | None) -> None:
+        if client is None or time.monotonic() - self._asked < _RUN_SECONDS:
+            return
+        self._asked = time.monotonic()
+        with contextlib.suppress(httpx.HTTPError, PrefectException, CatalogUnavailable):
+            state = client.read_flow_run(UUID(self._run)).state
+            if state is not None and (state.is_cancelling() or state.is_cancelled()):
+                self._ports.catalog.tickets.cancel(self._lease.ticket, "cancelled in Prefect")
+                self._stop.set("cancelled in Prefect")
+
+
+@contextlib.contextmanager
+def watched(ports: Ports, lease: Lease, stop: StopToken, run: str | None) -> Iterator[None]:
+    """Have the attempt watched for the length of the context."""
+    watcher = Watcher(ports, lease, stop, run)
+    thread = threading.Thread(target=watcher.watch, name=f"watch {lease.ticket}-{lease.number}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        watcher.end()
+        thread.join()
