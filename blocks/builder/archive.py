@@ -6,7 +6,8 @@ mirrors. The tools that shape bytes come from one newer suite of the same mirror
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock
@@ -15,7 +16,7 @@ from blocks.builder import mirrors
 from blocks.builder.apt import Apt, Suite, read
 from blocks.builder.job import Job
 from blocks.builder.process import ProgramFailed
-from blocks.errors import CorruptFile, MirrorUnreachable, UnsupportedSuite
+from blocks.errors import CorruptFile, MirrorUnreachable, PackagesMissing, UnsupportedSuite
 from blocks.model import Evidence, Origin, OSProfile, Package, digest
 
 SUITES: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -62,14 +63,30 @@ class Archive:
         found, _ = self._resolve(self._host_suites(_TOOL_SUITES, ("main",), job), TOOLS, "amd64", job)
         return ordered(found)
 
+    def stanzas(self, profile: OSProfile, packages: Sequence[Package], job: Job) -> bytes | None:
+        """The index object of packages that the archive still lists; None if it lists some of them no more."""
+        suites = _own(profile) or self._host_suites(SUITES[profile.suite], profile.components, job)
+        with self._opened(suites, profile.architecture, job) as apt:
+            apt.update(job)
+            found = read(apt.targets(job), frozenset(package.sha256 for package in packages))
+        return index(found) if len(found) == len(packages) else None
+
+    @contextlib.contextmanager
+    def _opened(self, suites: Sequence[Suite], architecture: str, job: Job) -> Iterator[Apt]:
+        name = digest([suite.stanza() for suite in suites])[:16]
+        with FileLock(self._folder / f"{name}.lock"):
+            yield Apt(self._folder / name, suites, mirrors.transport(job), architecture)
+
     def _resolve(
         self, suites: Sequence[Suite], wanted: Sequence[str], architecture: str, job: Job
     ) -> tuple[dict[Package, bytes], Evidence]:
-        name = digest([suite.stanza() for suite in suites])[:16]
-        with FileLock(self._folder / f"{name}.lock"):
-            apt = Apt(self._folder / name, suites, mirrors.transport(job), architecture)
+        with self._opened(suites, architecture, job) as apt:
             evidence = apt.update(job)
-            return read(apt.targets(job), apt.choose(wanted, job)), evidence
+            chosen = apt.choose(wanted, job)
+            found = read(apt.targets(job), chosen)
+        if missing := len(chosen) - len(found):
+            raise PackagesMissing(f"{missing} packages are in no index that apt has fetched", "Run it again")
+        return found, evidence
 
     def _host_suites(self, named: Sequence[tuple[str, str]], components: Sequence[str], job: Job) -> tuple[Suite, ...]:
         known = self._mirrors(job)
@@ -120,6 +137,11 @@ def supported(profile: OSProfile) -> None:
 def ordered(found: Mapping[Package, bytes]) -> tuple[Package, ...]:
     """Packages in the order in which every lock lists them."""
     return tuple(sorted(found, key=lambda package: (package.name, package.architecture)))
+
+
+def index(found: Mapping[Package, bytes]) -> bytes:
+    """The index object: the packages' archive stanzas, in the lock's order."""
+    return b"\n\n".join(found[package] for package in ordered(found)) + b"\n"
 
 
 def _own(profile: OSProfile) -> tuple[Suite, ...]:

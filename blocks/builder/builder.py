@@ -179,9 +179,17 @@ class Builder:
         return self.run(stage, again, job).checkpoint
 
     def _workshop(self, order: Order) -> Workshop:
-        fetch = self._archive.fetcher(order.recipe.os_profile)
+        profile = order.recipe.os_profile
         return Workshop(
-            self._work, self._index, self._pool, self._toolbox, self._checkpoints, self._keeper, fetch, self._tmpfs
+            work=self._work,
+            index=self._index,
+            pool=self._pool,
+            toolbox=self._toolbox,
+            checkpoints=self._checkpoints,
+            keeper=self._keeper,
+            fetch=self._archive.fetcher(profile),
+            stanzas=lambda job: self._archive.stanzas(profile, order.lock.packages, job),
+            tmpfs=self._tmpfs,
         )
 
 

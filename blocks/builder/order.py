@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from blocks.builder.checkpoints import Checkpoints
+from blocks.builder.job import Job
 from blocks.builder.pool import Fetcher, Keeper, Pool
 from blocks.builder.toolbox import Toolbox
 from blocks.model import Lock, Recipe
@@ -23,7 +25,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Workshop:
-    """The folders and collaborators that stages build with; `index` keeps index objects by sha256."""
+    """The folders and collaborators that stages build with.
+
+    `index` keeps index objects by sha256, `stanzas` asks the archive for the order's index object.
+    """
 
     work: Path
     index: Path
@@ -32,4 +37,5 @@ class Workshop:
     checkpoints: Checkpoints
     keeper: Keeper | None
     fetch: Fetcher
+    stanzas: Callable[[Job], bytes | None]
     tmpfs: bool = True

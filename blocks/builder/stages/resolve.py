@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from blocks.builder.archive import Archive, ordered
+from blocks.builder.archive import Archive, index, ordered
 from blocks.builder.job import Job
 from blocks.model import Evidence, Lock, Recipe
 
@@ -29,9 +29,9 @@ def resolve(recipe: Recipe, parent: Lock | None, archive: Archive, job: Job) -> 
     Raises UnsupportedSuite, PackagesMissing or MirrorUnreachable.
     """
     found, evidence = archive.packages(recipe.os_profile, job)
-    packages = ordered(found)
-    index = b"\n\n".join(found[package] for package in packages) + b"\n"
-    lock = Lock(packages=packages, index=hashlib.sha256(index).hexdigest(), tools=parent.tools if parent else ())
+    stanzas = index(found)
+    tools = parent.tools if parent else ()
+    lock = Lock(packages=ordered(found), index=hashlib.sha256(stanzas).hexdigest(), tools=tools)
     if parent is None or lock.content() != parent.content():
         lock = lock.model_copy(update={"tools": archive.tools(job)})
-    return Resolution(lock, index, evidence)
+    return Resolution(lock, stanzas, evidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import psutil
 from blocks.builder import content, sandbox
 from blocks.builder.job import Job
 from blocks.builder.order import Order, Workshop
-from blocks.errors import CorruptFile
+from blocks.errors import CorruptFile, PackagesGone
 from blocks.model import Lock, Recipe, digest
 
 FORMAT = 1
@@ -50,7 +51,7 @@ def build(order: Order, workshop: Workshop, output: Path, job: Job) -> Mapping[s
         output=output,
         work=room if _fits(room, workshop) else _folder(workshop, order),
         pool=pool.folder,
-        inputs={"index": _index(lock, workshop, job)},
+        inputs={"index": _index(order, workshop, job)},
     )
     sandbox.execute("rootfs", _specification(order, epoch, workshop), layout, job)
     (output / "rootfs.tar").rename(output / "data")
@@ -81,17 +82,23 @@ def _specification(order: Order, epoch: int, workshop: Workshop) -> dict[str, An
     }
 
 
-def _index(lock: Lock, workshop: Workshop, job: Job) -> Path:
+def _index(order: Order, workshop: Workshop, job: Job) -> Path:
+    lock = order.lock
     path = workshop.index / lock.index
     if path.exists() and content.sha256(path, job.stop.check) == lock.index:
         return path
-    if workshop.keeper is None or not workshop.keeper.has(lock.index):
-        raise CorruptFile(
+    if workshop.keeper is not None and workshop.keeper.has(lock.index):
+        workshop.keeper.fetch(lock.index, path, job.stop.check)
+        return path
+    stanzas = workshop.stanzas(job)
+    if stanzas is None or hashlib.sha256(stanzas).hexdigest() != lock.index:
+        raise PackagesGone(
             f"The archive stanzas of the lock (sha256 {lock.index}) are kept nowhere any more",
             "Regenerate with the policy refresh, or import a record that was exported with its packages",
         )
-    workshop.keeper.fetch(lock.index, path, job.stop.check)
-    return path
+    partial = path.with_suffix(f".{order.name}")
+    partial.write_bytes(stanzas)
+    return partial.rename(path)
 
 
 def _fits(room: int, workshop: Workshop) -> bool:
