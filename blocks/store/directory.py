@@ -159,7 +159,7 @@ class DirectoryStore(Documents):
         with translated(f"Listing {name}", self.root):
             try:
                 return sorted(entry.name for entry in (self.root / name).iterdir())
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 self._require_root()
                 return []
 

@@ -80,8 +80,9 @@ class Documents(ABC):
     def log(self, ticket: int, attempt: int, stage: str) -> str:
         """See Store."""
         name = names.log(ticket, attempt, stage)
+        data = self._read(name)
         try:
-            return gzip.decompress(self._read(name)).decode()
+            return gzip.decompress(data or b"empty").decode()
         except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise CorruptFile(f"The log {name} is damaged: {error}", "It can't be mended: remove it") from error
 
