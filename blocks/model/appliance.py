@@ -5,7 +5,7 @@ Names follow UForge's resources `appliance`, `osProfile` and `installProfile`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -77,12 +77,12 @@ class InstallProfile(Words):
     hostname: grammar.Hostname = "localhost"
     timezone: grammar.TimeZone = "Etc/UTC"
     network: Literal["dhcp", "none"] = "dhcp"
-    users: tuple[User, ...] = ()
+    users: Annotated[tuple[User, ...], grammar.once("name")] = ()
     kernel_command_line: tuple[grammar.KernelArgument, ...] = ()
     services: Services = Services()
-    files: tuple[File, ...] = ()
-    build_scripts: tuple[Script, ...] = ()
-    first_boot_scripts: tuple[Script, ...] = ()
+    files: Annotated[tuple[File, ...], grammar.once("path")] = ()
+    build_scripts: Annotated[tuple[Script, ...], grammar.once("name")] = ()
+    first_boot_scripts: Annotated[tuple[Script, ...], grammar.once("name")] = ()
     apt_sources: grammar.Distinct[grammar.AptSource] = ()
 
 
@@ -91,7 +91,7 @@ class Appliance(Words):
 
     name: grammar.ApplianceName
     version: grammar.ApplianceVersion = "1.0"
-    revision: int = Field(default=1, ge=1)
+    revision: grammar.Number = 1
     os_profile: OSProfile | None = None
     install_profile: InstallProfile = InstallProfile()
     policy: Policy = "refresh"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 _Entry = TypeVar("_Entry")
 
@@ -14,8 +15,8 @@ def _matches(pattern: str, limit: int) -> StringConstraints:
 
 
 def _path(value: str) -> str:
-    if ".." in value.split("/") or "//" in value or value.endswith("/"):
-        raise ValueError("an absolute path without '..', empty parts or a slash at its end is allowed")
+    if {"", ".", ".."} & set(value.split("/")[1:]):
+        raise ValueError("an absolute path without '.', '..', empty parts or a slash at its end is allowed")
     return value
 
 
@@ -31,6 +32,21 @@ def _distinct(values: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
     return values
 
 
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+def once(*attributes: str) -> AfterValidator:
+    """Allows entries of a tuple that differ in the attributes."""
+
+    def check(values: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
+        if len({tuple(getattr(value, name) for name in attributes) for value in values}) != len(values):
+            raise ValueError(f"each {' and '.join(attributes)} is allowed once")
+        return values
+
+    return AfterValidator(check)
+
+
 ApplianceName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9 ._+-]*", 100)]
 ApplianceVersion = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9._+~-]*", 50)]
 PackageName = Annotated[str, _matches(r"[a-z0-9][a-z0-9+.-]+", 100)]
@@ -44,13 +60,14 @@ ArchiveFile = Annotated[
 ]
 SourceAddress = Annotated[str, _matches(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~+/-]*)?", 400)]
 SHA256 = Annotated[str, _matches(r"[0-9a-f]{64}", 64)]
+Number = Annotated[int, Field(ge=1, lt=2**53)]
 Size = Annotated[int, Field(ge=0, lt=2**53)]
 Mebibytes = Annotated[int, Field(ge=0, le=16 * 1024 * 1024)]
 
 Hostname = Annotated[
     str, _matches(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*", 253)
 ]
-TimeZone = Annotated[str, _matches(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}", 60)]
+TimeZone = Annotated[str, _matches(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}", 60)]
 AccountName = Annotated[str, _matches(r"[a-z_][a-z0-9_-]{0,31}", 32)]
 UserName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9._@+-]*", 100)]
 PasswordHash = Annotated[str, _matches(r"\$(?:y|gy|7|6|5|2b|2y)\$[./A-Za-z0-9$=,]{10,200}", 256)]
@@ -71,6 +88,7 @@ FileMode = Annotated[str, _matches(r"0[0-7]{3}", 4)]
 AptSource = Annotated[
     str, _matches(r"deb(?:-src)? (?:\[[A-Za-z0-9=,./ -]+\] )?[A-Za-z0-9+:/._~-]+ [a-z0-9./-]+(?: [a-z0-9/-]+)*", 400)
 ]
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 Text = Annotated[str, StringConstraints(max_length=1_000_000), AfterValidator(_text)]
 IdempotencyKey = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", 200)]
 

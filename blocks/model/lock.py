@@ -6,8 +6,9 @@ helps to fetch it and is never part of a digest: an archive that moves a file ch
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from blocks.model import grammar
 from blocks.model.words import Words, digest
@@ -37,12 +38,22 @@ class Package(Words):
         return self.model_dump(mode="json", exclude={"origin"})
 
 
-class Lock(Words):
-    """`packages` sorted by name, `index` the sha256 of their archive stanzas, `tools` the packages that shape bytes."""
+def _sorted(packages: tuple[Package, ...]) -> tuple[Package, ...]:
+    return tuple(sorted(packages, key=lambda package: (package.name, package.architecture)))
 
-    packages: tuple[Package, ...]
+
+Packages = Annotated[tuple[Package, ...], grammar.once("name", "architecture"), AfterValidator(_sorted)]
+
+
+class Lock(Words):
+    """`packages` and `tools` (which shape bytes) sorted by name, `index` the sha256 of the packages' archive stanzas.
+
+    Each name is there once for its architecture. The order they are given in makes no difference.
+    """
+
+    packages: Packages
     index: grammar.SHA256
-    tools: tuple[Package, ...]
+    tools: Packages
 
     def content(self) -> str:
         """The digest of what goes into the image: packages and index, without the tools."""
@@ -59,7 +70,7 @@ class ArchiveState(Words):
     archive: grammar.ArchiveLabel
     suite: grammar.Suite
     sha256: grammar.SHA256
-    date: datetime
+    date: grammar.Moment
 
 
 class Evidence(Words):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
 from blocks.model import grammar
 from blocks.model.appliance import Appliance, InstallProfile, OSProfile
 from blocks.model.words import Words
@@ -19,7 +17,7 @@ class Recipe(Words):
 
     name: grammar.ApplianceName
     version: grammar.ApplianceVersion
-    revision: int = Field(ge=1)
+    revision: grammar.Number
     os_profile: OSProfile
     install_profile: InstallProfile
     format: Format = "qcow2"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
@@ -44,12 +43,12 @@ class Generation(Words):
     lock: Lock
     evidence: Evidence
     policy: Policy
-    parent: int | None = None
+    parent: grammar.Number | None = None
     stages: tuple[StageResult, ...] = ()
     file: ImageFile | None = None
     outcome: Outcome | None = None
     reason: str = ""
-    created: datetime
+    created: grammar.Moment
 
     def image_digest(self) -> str | None:
         """The digest of the last stage, which names the image."""
@@ -61,8 +60,8 @@ class Record(Words):
 
     kind: Literal["reforge-record"] = "reforge-record"
     version: Literal[1] = 1
-    ticket: int = Field(ge=1)
-    attempt: int = Field(default=1, ge=0)
-    appliance: int = Field(ge=1)
+    ticket: grammar.Number
+    attempt: int = Field(default=1, ge=0, lt=2**53)
+    appliance: grammar.Number
     user: grammar.UserName
     generation: Generation

@@ -14,17 +14,17 @@ class Request(Words):
     """What regenerating and generating have in common; a `ticket` that exists already comes with its `token`."""
 
     user: grammar.UserName
-    appliance: int = Field(ge=1)
+    appliance: grammar.Number
     force: bool = False
     key: grammar.IdempotencyKey | None = None
-    ticket: int | None = Field(default=None, ge=1)
+    ticket: grammar.Number | None = None
     token: str | None = Field(default=None, max_length=100)
 
 
 class Regeneration(Request):
     """Make `image` again; `plan` names the archive's state that the request was made for."""
 
-    image: int = Field(ge=1)
+    image: grammar.Number
     policy: Policy | None = None
     rebuild: bool = False
     plan: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")

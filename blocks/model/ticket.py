@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
@@ -32,8 +31,8 @@ class Ticket(Words):
     error: str
     attempt: int
     flow_run: str | None
-    created: datetime
-    finished: datetime | None
+    created: grammar.Moment
+    finished: grammar.Moment | None
 
     @property
     def terminal(self) -> bool:
@@ -44,7 +43,7 @@ class Ticket(Words):
 class Event(Words):
     """One appended transition, with its time and reason."""
 
-    time: datetime
+    time: grammar.Moment
     state: State
     reason: str
 
@@ -52,5 +51,5 @@ class Event(Words):
 class Receipt(Words):
     """What a cancel or a failure released, one line each."""
 
-    time: datetime
+    time: grammar.Moment
     released: tuple[str, ...]

@@ -19,7 +19,7 @@ from blocks.errors import InvalidInput
 class Words(BaseModel):
     """A frozen value whose fields are all known and validated."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
     def document(self) -> dict[str, Any]:
         """The value as plain JSON data."""
