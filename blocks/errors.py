@@ -29,7 +29,8 @@ ReforgeError                 carries what went wrong and what to do next
 ├── Unavailable              a server can't be reached; worth another try (exit code 1)
 │   ├── MirrorUnreachable
 │   ├── CatalogUnavailable
-│   └── StoreUnavailable
+│   ├── StoreUnavailable
+│   └── PrefectUnavailable
 └── Contradiction            stored state that can't be: an invariant was broken (exit code 1)
 """
 
@@ -180,6 +181,10 @@ class CatalogUnavailable(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """The store doesn't answer."""
+
+
+class PrefectUnavailable(Unavailable):
+    """The Prefect API doesn't answer, or its server can't be started."""
 
 
 class Contradiction(ReforgeError):
