@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blocks.builder import STAGES, Built, Order, identities
 from blocks.errors import Unreproducible
-from blocks.model import StageName
+from blocks.model import StageName, StageResult
 from blocks.planning import Prior, Prospect
 from tasks import present
 from tasks.attempt import Attempt
@@ -18,14 +18,29 @@ def build(attempt: Attempt, stage: StageName, start: Prior, prospect: Prospect, 
     """The stage's output; its digest's first recorded bytes must be met. Raises what the builder raises."""
     attempt.advance("building", _PERCENT[stage], stage, f"Stage {stage}, {STAGES.index(stage) + 1} of {len(STAGES)}")
     present.progress(attempt, _PERCENT[stage], stage)
-    outputs = attempt.ports.catalog.outputs
-    known = outputs.get(identities(start.recipe, prospect.lock)[stage])
     order = Order(start.recipe, prospect.lock, attempt.name, rebuild)
+    expected = _expected(attempt, start, identities(start.recipe, prospect.lock)[stage])
     with attempt.logged(stage) as job:
-        built = attempt.ports.builder.run(stage, order, job, known.sha256 if known else None)
-    result = built.result
-    if not result.reused:
-        owner = outputs.record(result.digest, stage, result.sha256, result.size, result.seconds, attempt.ticket)
-        if owner.sha256 != result.sha256:
-            raise Unreproducible(f"The stage {stage} gave other bytes here than in ticket {owner.ticket}")
+        built = attempt.ports.builder.run(stage, order, job, expected)
+    if not built.result.reused:
+        _record(attempt, built.result)
     return built
+
+
+def _expected(attempt: Attempt, start: Prior, name: str) -> str | None:
+    """The content digest first recorded for a stage's digest, by this catalog or by the parent's record."""
+    if known := attempt.ports.catalog.outputs.get(name):
+        return known.sha256
+    recorded = start.generation.stages if start.generation else ()
+    return next((stage.sha256 for stage in recorded if stage.digest == name), None)
+
+
+def _record(attempt: Attempt, result: StageResult) -> None:
+    owner = attempt.ports.catalog.outputs.record(
+        result.digest, result.name, result.sha256, result.size, result.seconds, attempt.ticket
+    )
+    if owner.sha256 != result.sha256:
+        raise Unreproducible(
+            f"The stage {result.name} gave other bytes here than in ticket {owner.ticket} at the same time",
+            "Something in the recipe depends on chance, time or the outside, most likely a build script",
+        )
