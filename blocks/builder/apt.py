@@ -6,6 +6,7 @@ Signatures are verified by apt itself against the keyring that each source names
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -16,7 +17,7 @@ from debian_inspector import debcon, unsign
 from blocks.builder.job import Job
 from blocks.builder.process import ProgramFailed, run
 from blocks.errors import MirrorUnreachable, PackagesMissing
-from blocks.model import ArchiveState, Evidence, Origin, Package
+from blocks.model import ArchiveState, Evidence, Package
 
 HELPER = "/usr/lib/apt/apt-helper"
 _TARGET = "$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(LABEL)\t$(FILENAME)"
@@ -67,8 +68,8 @@ class Apt:
         for name in ("lists/partial", "archives/partial", "etc/preferences.d"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
-        (folder / "etc" / "private.sources").write_text("\n".join(suite.stanza() for suite in suites), "utf-8")
-        self._configuration.write_text("\n".join([*self._settings(architecture), *transport, ""]), "utf-8")
+        _put(folder / "etc" / "private.sources", "\n".join(suite.stanza() for suite in suites))
+        _put(self._configuration, "\n".join([*self._settings(architecture), *transport, ""]))
 
     def _settings(self, architecture: str) -> Iterator[str]:
         folder = self._folder
@@ -122,12 +123,13 @@ class Apt:
     def _state(path: Path) -> ArchiveState:
         data = path.read_bytes()
         fields = debcon.get_paragraph_data(unsign.remove_signature(data.decode("utf-8", "replace")))
-        return ArchiveState(
-            archive=fields.get("label", fields.get("origin", "unnamed")),
-            suite=fields.get("codename", fields.get("suite", "unnamed")),
-            sha256=hashlib.sha256(data).hexdigest(),
-            date=parsedate_to_datetime(fields["date"]),
-        )
+        state = {
+            "archive": fields.get("label", fields.get("origin", "unnamed")),
+            "suite": fields.get("codename", fields.get("suite", "unnamed")),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "date": parsedate_to_datetime(fields["date"]),
+        }
+        return ArchiveState.parse(state, "The archive's Release file")
 
     def targets(self, job: Job) -> tuple[Target, ...]:
         """The fetched Packages files, with the label of their archive."""
@@ -157,6 +159,13 @@ class Apt:
         self._run(job, HELPER, "download-file", *flat)
 
 
+def _put(path: Path, text: str) -> None:
+    """Write a file whole: another process may read it at any time."""
+    partial = path.with_suffix(f".{uuid.uuid4().hex}")
+    partial.write_text(text, "utf-8")
+    partial.rename(path)
+
+
 def _missing(tail: Sequence[str]) -> PackagesMissing:
     unknown = [row.removeprefix("E: ") for row in tail if row.startswith(_UNKNOWN)]
     reasons = unknown or [row.strip() for row in tail if " : Depends:" in row or row.startswith("E:")]
@@ -170,6 +179,8 @@ def read(targets: Iterable[Target], chosen: frozenset[str]) -> dict[Package, byt
     """The chosen packages with their exact index stanzas, found by sha256; those in no index are left out."""
     found: dict[str, tuple[Package, bytes]] = {}
     for target in targets:
+        if not target.path.exists():  # an empty index is never stored
+            continue
         for stanza in target.path.read_bytes().split(b"\n\n"):
             sha256 = _sha256(stanza)
             if sha256 in chosen and sha256 not in found:
@@ -184,14 +195,18 @@ def _sha256(stanza: bytes) -> str:
 
 def _package(stanza: bytes, target: Target) -> Package:
     fields = debcon.get_paragraph_data(stanza.decode("utf-8"))
-    origin = Origin(
-        archive=target.label or "unnamed", suite=target.suite, component=target.component, filename=fields["filename"]
-    )
-    return Package(
-        name=fields["package"],
-        version=fields["version"],
-        architecture=fields["architecture"],
-        size=int(fields["size"]),
-        sha256=fields["sha256"],
-        origin=origin,
-    )
+    origin = {
+        "archive": target.label or "unnamed",
+        "suite": target.suite,
+        "component": target.component,
+        "filename": fields["filename"],
+    }
+    package = {
+        "name": fields["package"],
+        "version": fields["version"],
+        "architecture": fields["architecture"],
+        "size": fields["size"],
+        "sha256": fields["sha256"],
+        "origin": origin,
+    }
+    return Package.parse(package, f"The archive's entry of {fields['package']}")

@@ -10,14 +10,12 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from filelock import FileLock
-
-from blocks.builder import mirrors
+from blocks.builder import locks, mirrors
 from blocks.builder.apt import Apt, Suite, read
 from blocks.builder.job import Job
 from blocks.builder.process import ProgramFailed
-from blocks.errors import CorruptFile, MirrorUnreachable, PackagesMissing, UnsupportedSuite
-from blocks.model import Evidence, Origin, OSProfile, Package, digest
+from blocks.errors import CorruptFile, InvalidInput, MirrorUnreachable, PackagesMissing, UnsupportedSuite
+from blocks.model import Evidence, OSProfile, Package, digest
 
 SUITES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "bookworm": (("Debian", "bookworm"), ("Debian", "bookworm-updates"), ("Debian-Security", "bookworm-security")),
@@ -74,7 +72,7 @@ class Archive:
     @contextlib.contextmanager
     def _opened(self, suites: Sequence[Suite], architecture: str, job: Job) -> Iterator[Apt]:
         name = digest([suite.stanza() for suite in suites])[:16]
-        with FileLock(self._folder / f"{name}.lock"):
+        with locks.exclusive(self._folder / f"{name}.lock", job):
             yield Apt(self._folder / name, suites, mirrors.transport(job), architecture)
 
     def _resolve(
@@ -108,19 +106,14 @@ class Archive:
         known: dict[str, mirrors.Mirror] = {}
 
         def fetch(files: Sequence[tuple[Package, Path]], job: Job) -> None:
-            if not known:
-                known.update(self._mirrors(job))
             apt = Apt(self._folder / "fetch", (), mirrors.transport(job), profile.architecture)
-            for own in (*profile.sources, None):
-                wanted = [
-                    (address, path, package.sha256)
-                    for package, path in files
-                    if not path.exists()
-                    and (
-                        address := _address(package.origin, own.suite if own else "", own.address if own else "", known)
-                    )
-                ]
-                _download(apt, wanted, job)
+            for own in profile.sources:
+                _download(apt, [(own.address, *file) for file in files if file[0].origin.suite == own.suite], job)
+            left = [(package, path) for package, path in files if not path.exists()]
+            if left and not known:
+                known.update(self._mirrors(job))
+            mirror = {label: found.address for label, found in known.items()}
+            _download(apt, [(mirror[p.origin.archive], p, path) for p, path in left if p.origin.archive in known], job)
 
         return fetch
 
@@ -145,17 +138,21 @@ def index(found: Mapping[Package, bytes]) -> bytes:
 
 
 def _own(profile: OSProfile) -> tuple[Suite, ...]:
+    for own in profile.sources:
+        if not own.keyring.lstrip().startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----"):
+            raise InvalidInput(
+                f"The keyring of the source {own.address} is not an ASCII-armoured public key",
+                "Give the text that `gpg --export --armor` prints",
+            )
     return tuple(Suite(own.address, own.suite, own.components, own.keyring) for own in profile.sources)
 
 
-def _address(origin: Origin, suite: str, own: str, known: Mapping[str, mirrors.Mirror]) -> str | None:
-    if own:
-        return f"{own.rstrip('/')}/{origin.filename}" if suite == origin.suite else None
-    mirror = known.get(origin.archive)
-    return f"{mirror.address}/{origin.filename}" if mirror else None
-
-
-def _download(apt: Apt, wanted: Sequence[tuple[str, Path, str]], job: Job) -> None:
+def _download(apt: Apt, files: Sequence[tuple[str, Package, Path]], job: Job) -> None:
+    wanted = [
+        (f"{address.rstrip('/')}/{package.origin.filename}", path, package.sha256)
+        for address, package, path in files
+        if not path.exists()
+    ]
     if not wanted:
         return
     try:
@@ -166,13 +163,13 @@ def _download(apt: Apt, wanted: Sequence[tuple[str, Path, str]], job: Job) -> No
 
 def _judge(error: ProgramFailed) -> None:
     """A file that isn't there any more is for the caller to name; everything else is an error of its own."""
-    told = [row for row in error.tail if row.startswith(("E:", "Err:"))] or list(error.tail)
+    told = [row for row in error.tail if row.startswith("E: Failed to fetch")] or list(error.tail)
     if any("Hash Sum mismatch" in row or "unexpected size" in row for row in error.tail):
         raise CorruptFile(
             f"A package file has not the bytes that were promised: {' '.join(told[:2])}",
             "The archive or a proxy on the way serves wrong bytes: try again, then check the proxy",
         ) from error
-    if not any("404" in row for row in error.tail):
+    if not all("  404  " in row for row in told):
         raise MirrorUnreachable(
             f"Package files can't be fetched: {' '.join(told[:2])}", "Check the network and the proxy, then try again"
         ) from error

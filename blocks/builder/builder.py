@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import shutil
 import tarfile
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import psutil
 
@@ -28,11 +31,12 @@ from blocks.builder.space import Space
 from blocks.builder.stages import disk, pack, rootfs
 from blocks.builder.stages.resolve import Resolution, resolve
 from blocks.builder.toolbox import Toolbox
-from blocks.errors import StageFailed, Unreproducible
+from blocks.errors import Contradiction, CorruptFile, NotFound, StageFailed, Unreproducible
 from blocks.model import Lock, Recipe, StageName, StageResult
 
 STAGES: tuple[StageName, ...] = ("rootfs", "disk", "pack")
 _GROWTH = 16
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Builder:
     def resolve(self, recipe: Recipe, parent: Lock | None, job: Job) -> Resolution:
         """The recipe's lock in the archive's present state; its index object is kept for the stage rootfs."""
         resolution = resolve(recipe, parent, self._archive, job)
-        partial = self._index / f"partial-{resolution.lock.index}"
+        partial = self._index / f"partial-{uuid.uuid4().hex}"
         partial.write_bytes(resolution.index)
         partial.rename(self._index / resolution.lock.index)
         return resolution
@@ -73,12 +77,12 @@ class Builder:
     def index(self, lock: Lock) -> bytes | None:
         """The lock's index object, if this machine or the store has it."""
         path = self._index / lock.index
+        if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() != lock.index:
+            path.unlink()
         if not path.exists() and self._keeper is not None and self._keeper.has(lock.index):
-            self._keeper.fetch(lock.index, path, lambda: None)
-        if not path.exists():
-            return None
-        data = path.read_bytes()
-        return data if hashlib.sha256(data).hexdigest() == lock.index else None
+            with contextlib.suppress(NotFound, CorruptFile):
+                self._keeper.fetch(lock.index, path, lambda: None)
+        return path.read_bytes() if path.exists() else None
 
     def has(self, stage: StageName, digest: str) -> bool:
         """Whether the stage's output is there, unverified."""
@@ -101,25 +105,24 @@ class Builder:
         packages = (*order.lock.packages, *order.lock.tools)
         need = _GROWTH * sum(package.size for package in packages)
         folder = self._work / order.name
-        with self._space.reserved(need):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._space.reserved(need))
+            stack.callback(job.released, f"reservation of {need / 1e9:.1f} GB of disk space")
             folder.mkdir(parents=True, exist_ok=True)
-            try:
-                yield
-            finally:
-                sandbox.remove(folder, job)
-                job.released(f"work folder {order.name}")
-        job.released(f"reservation of {need / 1e9:.1f} GB of disk space")
+            stack.callback(job.released, f"work folder {order.name}")
+            stack.callback(sandbox.remove, folder, job)
+            yield
 
     def sweep(self, dead: Callable[[str], bool], job: Job) -> tuple[str, ...]:
-        """Remove what dead processes left: work folders whose order's name is `dead`, half-made checkpoints."""
+        """Remove what dead processes left: work folders whose order's name is `dead`, half-made entries."""
         left = [folder for folder in self._work.iterdir() if dead(folder.name)]
         for folder in left:
             sandbox.remove(folder, job)
-        partial = self._checkpoints.sweep(psutil.pid_exists)
+        partial = (*self._checkpoints.sweep(psutil.pid_exists), *self._pool.sweep(psutil.pid_exists))
         self._space.held()
         return (
             *(f"work folder {folder.name}" for folder in left),
-            *(f"half-made checkpoint {name}" for name in partial),
+            *(f"half-made entry {name}" for name in partial),
         )
 
     def run(self, stage: StageName, order: Order, job: Job, expected: str | None = None) -> Built:
@@ -133,29 +136,36 @@ class Builder:
         with self._checkpoints.building(name, job):
             found = self._checkpoints.find(stage, name, job)
             if found is None or order.rebuild:
-                with self._workplace(order, job):
-                    made = self._make(stage, name, order, job, found, expected)
+                with self._source(stage, order, job) as source, self._workplace(order, job), self._pool.used():
+                    maker = self._maker(stage, name, order, source, job)
+                    made = self._settle(*self._checkpoints.keep(stage, name, maker, job), found, expected)
                 self._pool.trim((*order.lock.packages, *order.lock.tools))
                 return _built(made, time.monotonic() - began, reused=False)
         return _built(found, time.monotonic() - began, reused=True)
 
-    def _make(
-        self, stage: StageName, name: str, order: Order, job: Job, first: Checkpoint | None, expected: str | None
-    ) -> Checkpoint:
-        made, partial = self._checkpoints.keep(stage, name, self._maker(stage, name, order, job), job)
+    def _settle(self, made: Checkpoint, partial: Path, first: Checkpoint | None, expected: str | None) -> Checkpoint:
+        """Publish what was made, if it has the bytes that were made before."""
         if {first.sha256 if first else made.sha256, expected or made.sha256} != {made.sha256}:
             told = difference(first.path, made.path) if first else f"content {made.sha256} now, {expected} then"
             shutil.rmtree(partial)
             raise Unreproducible(
-                f"The stage {stage} gave other bytes than before: {told}",
+                f"The stage {made.stage} gave other bytes than before: {told}",
                 "Something in the recipe depends on chance, time or the outside, most likely a build script",
             )
         return self._checkpoints.publish(made, partial)
 
-    def _maker(self, stage: StageName, name: str, order: Order, job: Job) -> Callable[[Path], Mapping[str, int]]:
+    def _maker(
+        self, stage: StageName, name: str, order: Order, source: Checkpoint | None, job: Job
+    ) -> Callable[[Path], Mapping[str, int]]:
+        workshop = self._workshop(order)
+
         def make(output: Path) -> Mapping[str, int]:
             try:
-                return self._build(stage, name, order, output, job)
+                if source is None:
+                    return rootfs.build(order, workshop, output, job)
+                if stage == "disk":
+                    return disk.build(order, name, source, workshop, output, job)
+                return pack.build(order, source, workshop, output, job)
             except ProgramFailed as error:
                 raise StageFailed(
                     f"The stage {stage} failed: {' | '.join(error.tail[-5:])}", "The stage's log has all of it"
@@ -163,20 +173,22 @@ class Builder:
 
         return make
 
-    def _build(self, stage: StageName, name: str, order: Order, output: Path, job: Job) -> Mapping[str, int]:
-        workshop = self._workshop(order)
+    @contextlib.contextmanager
+    def _source(self, stage: StageName, order: Order, job: Job) -> Iterator[Checkpoint | None]:
+        """Hold the output of the stage before, made again if it has gone missing; a rebuild has made it already."""
         if stage == "rootfs":
-            return rootfs.build(order, workshop, output, job)
-        before: StageName = "rootfs" if stage == "disk" else "disk"
-        with self._checkpoints.held(self._before(before, order, job)) as source:
-            if stage == "disk":
-                return disk.build(order, name, source, workshop, output, job)
-            return pack.build(order, source, workshop, output, job)
-
-    def _before(self, stage: StageName, order: Order, job: Job) -> Checkpoint:
-        """The stage before, made again if it has gone missing meanwhile; a rebuild has made it already."""
+            yield None
+            return
         again = Order(order.recipe, order.lock, order.name)
-        return self.run(stage, again, job).checkpoint
+        with contextlib.ExitStack() as stack:
+            for _ in range(_TRIES):
+                before = self.run(STAGES[STAGES.index(stage) - 1], again, job).checkpoint
+                with contextlib.suppress(FileNotFoundError):
+                    stack.enter_context(self._checkpoints.held(before))
+                    break
+            else:
+                raise Contradiction("The cache drops each stage's output at once", "Raise the limit of the cache")
+            yield before
 
     def _workshop(self, order: Order) -> Workshop:
         profile = order.recipe.os_profile
@@ -214,8 +226,10 @@ def _members(path: Path) -> dict[str, str]:
     with tarfile.open(path) as tar:
         for member in tar:
             file = tar.extractfile(member) if member.isfile() else None
-            data = hashlib.sha256(file.read()).hexdigest() if file else member.linkname
-            found[member.name] = f"{member.mode} {member.uid} {member.gid} {member.mtime} {data}"
+            reader = cast("io.BufferedReader", file)
+            data = hashlib.file_digest(reader, "sha256").hexdigest() if file else member.linkname
+            own = f"{member.type!r} {member.mode} {member.uid} {member.gid} {member.mtime}"
+            found[member.name] = f"{own} {sorted(member.pax_headers.items())} {data}"
     return found
 
 

@@ -7,6 +7,7 @@ damaged counts as never made. An entry in use is held by a shared lock on its ma
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -16,9 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from blocks.builder import content
+from blocks.builder import content, locks
 from blocks.builder.job import Job
 from blocks.model import StageName
 
@@ -56,37 +55,32 @@ class Checkpoints:
             return None
         if not found.path.exists() or content.sparse_sha256(found.path, job.stop.check) != found.sha256:
             job.report(f"The checkpoint of the stage {stage} is damaged: it is made again")
-            shutil.rmtree(found.path.parent, ignore_errors=True)
+            self._remove(found.path.parent)
             return None
         os.utime(found.path.parent)
         return found
 
     @contextlib.contextmanager
     def held(self, checkpoint: Checkpoint) -> Iterator[Checkpoint]:
-        """Keep the entry from being trimmed while it is read."""
-        with (checkpoint.path.parent / _MANIFEST).open("rb") as file:
+        """Keep the entry from being trimmed while it is read; raises FileNotFoundError if it is gone already."""
+        manifest = checkpoint.path.parent / _MANIFEST
+        with manifest.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
+            if not manifest.exists() or not os.path.samestat(manifest.stat(), os.fstat(file.fileno())):
+                raise FileNotFoundError(f"{manifest} was removed meanwhile")
             yield checkpoint
 
     @contextlib.contextmanager
     def building(self, digest: str, job: Job) -> Iterator[None]:
         """Be the only one on this machine who makes `digest`; whoever else wants it waits, and looks again."""
-        lock = FileLock(self._folder / "locks" / f"{digest}.lock")
-        while True:
-            job.stop.check()
-            with contextlib.suppress(Timeout):
-                lock.acquire(timeout=0.5)
-                break
-        try:
+        with locks.exclusive(self._folder / "locks" / f"{digest}.lock", job):
             yield
-        finally:
-            lock.release()
 
     def keep(
         self, stage: StageName, digest: str, make: Callable[[Path], Mapping[str, int]], job: Job
     ) -> tuple[Checkpoint, Path]:
         """Let `make` write the file `data` into a folder and give it as a finished, still invisible entry."""
-        partial = self._folder / f"partial-{os.getpid()}-{uuid.uuid4().hex}"
+        partial = self._unfinished()
         partial.mkdir()
         try:
             facts = make(partial)
@@ -105,23 +99,24 @@ class Checkpoints:
         entry.parent.mkdir(exist_ok=True)
         try:
             partial.rename(entry)
-        except OSError:  # an entry of that digest is there
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
             shutil.rmtree(partial)
         self.trim()
         return self._read(made.stage, made.digest) or made
 
     def trim(self) -> int:
         """Remove the entries used longest ago until all fit the limit; returns the bytes removed."""
-        entries = sorted(self._folder.glob(f"*/*/{_MANIFEST}"), key=lambda path: path.parent.stat().st_mtime)
-        sizes = {path: json.loads(path.read_text("utf-8"))["size"] for path in entries}
-        excess = sum(sizes.values()) - self._limit
+        entries = sorted(_used(path.parent) for path in self._folder.glob(f"*/*/{_MANIFEST}"))
+        excess = sum(size for _, size, _ in entries) - self._limit
         removed = 0
-        for path in entries[:-1]:
+        for _, size, entry in entries[:-1]:
             if removed >= excess:
                 break
-            if _free(path):
-                shutil.rmtree(path.parent, ignore_errors=True)
-                removed += sizes[path]
+            if _free(entry / _MANIFEST):
+                self._remove(entry)
+                removed += size
         return removed
 
     def sweep(self, alive: Callable[[int], bool]) -> tuple[str, ...]:
@@ -131,6 +126,16 @@ class Checkpoints:
             shutil.rmtree(path, ignore_errors=True)
         return tuple(path.name for path in dead)
 
+    def _unfinished(self) -> Path:
+        return self._folder / f"partial-{os.getpid()}-{uuid.uuid4().hex}"
+
+    def _remove(self, entry: Path) -> None:
+        """Make an entry invisible at once, then remove it."""
+        doomed = self._unfinished()
+        with contextlib.suppress(FileNotFoundError):
+            entry.rename(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
+
     def _entry(self, stage: StageName, digest: str) -> Path:
         return self._folder / stage / digest
 
@@ -139,9 +144,17 @@ class Checkpoints:
         try:
             manifest = json.loads((entry / _MANIFEST).read_text("utf-8"))
             return Checkpoint(stage, digest, entry / "data", manifest["sha256"], manifest["size"], manifest["facts"])
-        except (OSError, ValueError, KeyError):
-            shutil.rmtree(entry, ignore_errors=True)
+        except (OSError, ValueError, KeyError, TypeError):
+            self._remove(entry)
             return None
+
+
+def _used(entry: Path) -> tuple[float, int, Path]:
+    """When an entry was last used and the bytes it takes; what is being removed counts as nothing."""
+    try:
+        return entry.stat().st_mtime, sum(path.stat().st_blocks * 512 for path in entry.iterdir()), entry
+    except FileNotFoundError:
+        return 0.0, 0, entry
 
 
 def _free(manifest: Path) -> bool:

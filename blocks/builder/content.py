@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -49,5 +50,7 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 def _data(file: BinaryIO, offset: int) -> int:
     try:
         return os.lseek(file.fileno(), offset, os.SEEK_DATA)
-    except OSError:  # ENXIO: nothing but holes from here on
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # nothing but holes from here on
+            raise
         return os.fstat(file.fileno()).st_size

@@ -8,6 +8,7 @@ and in the private apt folder only: a lock names an archive by its label.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ def find(origin: str, configured: Iterable[Entry], folder: Path, job: Job) -> tu
     """The mirrors among `configured` whose Release has that Origin; raises MirrorUnreachable if none answers."""
     mirrors: dict[str, Mirror] = {}
     for entry in configured:
-        fields = _release(entry, folder / "probe", job)
+        fields = _release(entry, folder, job)
         if fields.get("origin") == origin:
             label = fields.get("label", origin)
             mirrors.setdefault(label, Mirror(label, entry.address, entry.signed_by))
@@ -89,16 +90,17 @@ def find(origin: str, configured: Iterable[Entry], folder: Path, job: Job) -> tu
     return tuple(mirrors.values())
 
 
-def _release(entry: Entry, target: Path, job: Job) -> dict[str, str]:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
+def _release(entry: Entry, folder: Path, job: Job) -> dict[str, str]:
+    target = folder / f"probe-{uuid.uuid4().hex}"
     helper = "/usr/lib/apt/apt-helper"
     address = f"{entry.address}/dists/{entry.suite}/InRelease"
     options = ["-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=15"]
     try:
         run([helper, *options, "download-file", address, str(target)], job.silent())
+        text = unsign.remove_signature(target.read_text("utf-8", "replace"))
     except ProgramFailed:
         return {}
-    text = unsign.remove_signature(target.read_text("utf-8", "replace"))
+    finally:
+        target.unlink(missing_ok=True)
     fields: dict[str, str] = debcon.get_paragraph_data(text)
     return fields

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from blocks.builder.checkpoints import Checkpoints
 from blocks.builder.job import Job
 from blocks.builder.pool import Fetcher, Keeper, Pool
 from blocks.builder.toolbox import Toolbox
-from blocks.model import Lock, Recipe
+from blocks.model import Lock, Package, Recipe
 
 
 @dataclass(frozen=True)
@@ -39,3 +39,17 @@ class Workshop:
     fetch: Fetcher
     stanzas: Callable[[Job], bytes | None]
     tmpfs: bool = True
+
+    def tools(self, lock: Lock, job: Job) -> Path:
+        """The tree of the lock's tools; their package files are fetched and verified if it must be unpacked."""
+        if not self.toolbox.has(lock):
+            self.have(lock.tools, job)
+        return self.toolbox.ensure(lock, self.pool, job)
+
+    def have(self, packages: Sequence[Package], job: Job) -> None:
+        """Have every package file in the pool with the right bytes, damaged ones fetched again."""
+        self.pool.ensure(packages, job, self.fetch, self.keeper)
+        if wrong := self.pool.verify(packages, job):
+            for package in wrong:
+                job.report(f"The pool's file of {package.name} {package.version} is damaged: it is fetched again")
+            self.pool.ensure(wrong, job, self.fetch, self.keeper)

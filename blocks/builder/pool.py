@@ -6,10 +6,12 @@ A file becomes visible by a rename, so a crash leaves no half-written one. What 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -61,7 +63,7 @@ class Pool:
     def ensure(self, packages: Sequence[Package], job: Job, fetch: Fetcher, keeper: Keeper | None = None) -> None:
         """Have every package file in the pool; raises PackagesGone, MirrorUnreachable or CorruptFile."""
         missing = [package for package in packages if not self.has(package)]
-        partial = self.folder / f"partial-{uuid.uuid4().hex}"
+        partial = self.folder / f"partial-{os.getpid()}-{uuid.uuid4().hex}"
         partial.mkdir()
         try:
             self._bring(missing, partial, job, fetch, keeper)
@@ -84,26 +86,28 @@ class Pool:
     ) -> None:
         targets = [(package, partial / f"{package.sha256}.deb") for package in missing]
         left = [(package, path) for package, path in targets if not _kept(keeper, package, path, job)]
+        self._accept(targets, job)
         size = sum(package.size for package, _ in left) / 1e6
         if left:
             job.report(f"Fetching {len(left)} package files, {size:.1f} MB")
         for start in range(0, len(left), _PART):
             fetch(left[start : start + _PART], job)
+            self._accept(left[start : start + _PART], job)
             job.report(f"Fetched {min(start + _PART, len(left))} of {len(left)} package files")
-        self._accept(targets, job)
+        if absent := [package for package in missing if not self.has(package)]:
+            raise _gone(absent)
 
     def _accept(self, targets: Sequence[tuple[Package, Path]], job: Job) -> None:
-        if absent := [package for package, path in targets if not path.exists()]:
-            raise _gone(absent)
         for package, path in targets:
-            if not self._right(path, package, job):
+            if path.exists() and not self._right(path, package, job):
                 raise CorruptFile(
                     f"The file of {package.name} {package.version} is not the one that was promised: "
                     f"expected {package.size} bytes with sha256 {package.sha256}",
                     "The archive or a proxy on the way serves wrong bytes: try again, then check the proxy",
                 )
             self.path(package).parent.mkdir(exist_ok=True)
-            path.rename(self.path(package))
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(self.path(package))
 
     @staticmethod
     def _right(path: Path, package: Package, job: Job) -> bool:
@@ -112,8 +116,33 @@ class Pool:
         except FileNotFoundError:
             return False
 
+    @contextlib.contextmanager
+    def used(self) -> Iterator[None]:
+        """Keep every file from being trimmed while a build reads the pool."""
+        with (self.folder / "used").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+
+    def sweep(self, alive: Callable[[int], bool]) -> tuple[str, ...]:
+        """Remove what crashed processes left half fetched; returns the names of the folders removed."""
+        dead = [path for path in self.folder.glob("partial-*") if not alive(int(path.name.split("-")[1]))]
+        for path in dead:
+            shutil.rmtree(path, ignore_errors=True)
+        return tuple(path.name for path in dead)
+
     def trim(self, keep: Iterable[Package]) -> int:
-        """Remove the files used longest ago until the pool is within its limit; returns the bytes removed."""
+        """Remove the files used longest ago until the pool is within its limit; returns the bytes removed.
+
+        While a build reads the pool nothing is removed: the next trim does it.
+        """
+        with (self.folder / "used").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return 0
+            return self._trim(keep)
+
+    def _trim(self, keep: Iterable[Package]) -> int:
         kept = {self.path(package) for package in keep}
         files = sorted((path for path in self.folder.glob("??/*.deb")), key=lambda path: path.stat().st_mtime)
         excess = sum(path.stat().st_size for path in files) - self._limit

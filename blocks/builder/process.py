@@ -1,7 +1,8 @@
 """One way to run a program: an argv list, a fixed environment, its output line by line, ended when told to stop.
 
-The parent-death signal of `setpriv` follows the thread that spawned the program, so `run` spawns and waits in one
-thread. Output is read from a pipe of our own, never inherited: a leaked descendant can hold nobody up.
+Every program is tied to us: the parent-death signal of `setpriv` ends it when we are killed. The signal follows the
+thread that spawned the program, so `run` spawns and waits in one thread. Input is a file in memory and output a pipe
+of our own, never inherited: neither a program that reads nothing nor a descendant that stays behind holds us up.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import signal
 import subprocess
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import BinaryIO
+
+import psutil
 
 from blocks.builder.job import Job
 from blocks.errors import NoProgram, ReforgeError
@@ -26,44 +29,63 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 _TICK = 0.2
 _TAIL = 40
+_END = 10
+_PACKAGES = {
+    "bwrap": "bubblewrap",
+    "newuidmap": "uidmap",
+    "setpriv": "util-linux",
+    "unshare": "util-linux",
+    "apt-get": "apt",
+    "apt-config": "apt",
+    "/usr/lib/apt/apt-helper": "apt",
+    "dpkg-deb": "dpkg",
+}
 
 
-@dataclass
 class ProgramFailed(ReforgeError):
     """A program ended with a status other than 0; `tail` is the end of what it printed."""
 
-    program: str
-    status: int
-    tail: tuple[str, ...]
+    def __init__(self, program: str, status: int, tail: Sequence[str]) -> None:
+        super().__init__(f"{program} ended with status {status}: {' | '.join(tail[-6:])}")
+        self.program = program
+        self.status = status
+        self.tail = tuple(tail)
 
-    def __post_init__(self) -> None:
-        super().__init__(f"{self.program} ended with status {self.status}: {' | '.join(self.tail[-6:])}")
+    def __reduce__(self) -> tuple[type[ProgramFailed], tuple[str, int, tuple[str, ...]]]:  # type: ignore[override]
+        return type(self), (self.program, self.status, self.tail)
 
 
 def find(program: str) -> str:
     """The path of an installed program; raises NoProgram that names the Debian package to install."""
     path = shutil.which(program, path=ENVIRONMENT["PATH"])
     if path is None:
-        package = {"bwrap": "bubblewrap", "newuidmap": "uidmap", "unshare": "util-linux"}.get(program, program)
+        package = _PACKAGES.get(program, program)
         raise NoProgram(f"The program {program} is not installed", f"Install it: apt-get install {package}")
     return path
+
+
+def tied(argv: Sequence[str]) -> list[str]:
+    """The argv that runs a program which ends when the thread that spawned it does."""
+    return [find("setpriv"), "--pdeathsig", "KILL", find(argv[0]), *argv[1:]]
 
 
 def run(
     argv: Sequence[str], job: Job, *, data: bytes = b"", environment: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """Run `argv` to its end and return its lines of output; raises ProgramFailed or Stopped."""
-    process = subprocess.Popen(
-        [find(argv[0]), *argv[1:]],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**ENVIRONMENT, **(environment or {})},
-        process_group=0,
-        umask=0o022,
-    )
+    job.stop.check()
+    with _memory(data) as source:
+        process = subprocess.Popen(
+            tied(argv),
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**ENVIRONMENT, **(environment or {})},
+            process_group=0,
+            umask=0o022,
+        )
     try:
-        lines = _converse(process, data, job)
+        lines = _listen(process, job)
         status = process.wait()
     finally:
         _end(process)
@@ -72,20 +94,28 @@ def run(
     return tuple(lines)
 
 
-def _converse(process: subprocess.Popen[bytes], data: bytes, job: Job) -> deque[str]:
-    if process.stdin is None or process.stdout is None:
-        raise ReforgeError("A program was started without pipes")
-    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
-        pipe.write(data)
+def _memory(data: bytes) -> BinaryIO:
+    """A file in memory that holds `data`, to be read from its beginning."""
+    file = os.fdopen(os.memfd_create("input"), "w+b")
+    file.write(data)
+    file.seek(0)
+    return file
+
+
+def _listen(process: subprocess.Popen[bytes], job: Job) -> deque[str]:
+    """Take lines until the output ends, or until the program has ended and nothing more is there to read."""
+    if process.stdout is None:
+        raise ReforgeError("A program was started without a pipe")
     lines: deque[str] = deque(maxlen=200_000)
     rest = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:
             job.stop.check()
-            if not selector.select(_TICK):
+            ended = process.poll() is not None
+            if not selector.select(_TICK) and not ended:
                 continue
-            chunk = os.read(process.stdout.fileno(), 65536)
+            chunk = os.read(process.stdout.fileno(), 65536) if selector.select(0) else b""
             *whole, rest = (rest + chunk).split(b"\n") if chunk else (rest, b"")
             for line in whole:
                 _take(line, lines, job)
@@ -101,9 +131,20 @@ def _take(line: bytes, lines: deque[str], job: Job) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    """End the program with its whole tree, and what it left behind in its process group; wait until they are gone."""
+    tree = _descendants(process) if process.poll() is None else []
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for descendant in tree:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            descendant.kill()
+    process.wait()
+    psutil.wait_procs(tree, timeout=_END)
     if process.stdout is not None:
         process.stdout.close()
+
+
+def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(process.pid).children(recursive=True)
+    return []

@@ -1,7 +1,7 @@
 """The one sandbox command that every stage runs in.
 
-`setpriv` ends the tree when our thread dies, `unshare` makes the user and pid namespaces, `bwrap` lays out the
-file system: the unpacked tools as `/`, the pool and the inputs read-only, a work folder at one fixed place, an
+`run` ends the tree when our thread dies, `unshare` makes the user and pid namespaces, `bwrap` lays out the file
+system: the unpacked tools as `/`, the pool and the inputs read-only, a work folder at one fixed place, an
 output folder. No network, no sight of the home folder, a fixed environment. As root the user namespace is left out.
 """
 
@@ -67,10 +67,8 @@ def remove(path: Path, job: Job) -> None:
 
 def _namespaces() -> list[str]:
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user", "--map-auto"]
-    spawned = ["setpriv", "--pdeathsig", "KILL", "unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--"]
-    for program in ("setpriv", "unshare", "bwrap"):
-        find(program)
-    return spawned
+    find("bwrap")
+    return ["unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--"]
 
 
 def _frame() -> list[str]:

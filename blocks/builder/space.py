@@ -42,6 +42,10 @@ class Space:
 
     def held(self) -> dict[str, int]:
         """The living reservations, in bytes by file name; dead ones are removed on the way."""
+        with FileLock(self._folder / "lock"):
+            return self._living()
+
+    def _living(self) -> dict[str, int]:
         found: dict[str, int] = {}
         for path in self._folder.glob("*.reservation"):
             with contextlib.suppress(FileNotFoundError), path.open("r", encoding="utf-8") as file:
@@ -53,7 +57,7 @@ class Space:
 
     def _check(self, need: int) -> None:
         free = shutil.disk_usage(self._folder).free
-        others = sum(self.held().values())
+        others = sum(self._living().values())
         if free - others < need:
             raise NoSpace(
                 f"The build needs {need / 1e9:.1f} GB on the file system of {self._folder}; "

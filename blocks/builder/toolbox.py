@@ -8,22 +8,23 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from filelock import FileLock
-
+from blocks.builder import locks
 from blocks.builder.job import Job
 from blocks.builder.pool import Pool
-from blocks.builder.process import ENVIRONMENT, find
+from blocks.builder.process import ENVIRONMENT, tied
 from blocks.errors import CorruptFile
 from blocks.model import Lock, Package
 
 _LINKS = ("bin", "sbin", "lib", "lib64")
 _POINTS = ("proc", "dev", "tmp", "work", "pool", "input", "output", "reforge", "root", "run")
 _KEPT = 3
+_IN_USE = 6 * 3600
 
 
 class Toolbox:
@@ -38,9 +39,9 @@ class Toolbox:
         return (self._folder / lock.toolset()).exists()
 
     def ensure(self, lock: Lock, pool: Pool, job: Job) -> Path:
-        """The tree of the lock's tools, unpacked from the pool if it isn't there yet."""
+        """The tree of the lock's tools, unpacked from the pool if it isn't there yet; raises CorruptFile or Stopped."""
         tree = self._folder / lock.toolset()
-        with FileLock(self._folder / "lock"):
+        with locks.exclusive(self._folder / "lock", job):
             if not tree.exists():
                 job.report(f"Unpacking {len(lock.tools)} tool packages")
                 self._unpack(lock.tools, tree, pool, job)
@@ -53,12 +54,14 @@ class Toolbox:
         for name in _LINKS:
             (partial / "usr" / name).mkdir(parents=True)
             (partial / name).symlink_to(f"usr/{name}")
+        for path in (partial, partial / "usr", *(partial / "usr" / name for name in _LINKS)):
+            path.chmod(0o755)
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
             for _ in threads.map(lambda tool: _extract(pool.path(tool), partial, job), tools):
                 pass
-        partial.chmod(0o755)
         for name in _POINTS:
             (partial / name).mkdir(exist_ok=True)
+            (partial / name).chmod(0o755)
         partial.rename(tree)
 
     def _trim(self) -> None:
@@ -68,17 +71,18 @@ class Toolbox:
             (path for path in self._folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime
         )
         for path in trees[:-_KEPT]:
-            shutil.rmtree(path)
+            if path.stat().st_mtime < time.time() - _IN_USE:
+                shutil.rmtree(path)
 
 
 def _extract(package: Path, tree: Path, job: Job) -> None:
     job.stop.check()
     listing = subprocess.Popen(
-        [find("dpkg-deb"), "--fsys-tarfile", str(package)], stdout=subprocess.PIPE, env=ENVIRONMENT
+        tied(["dpkg-deb", "--fsys-tarfile", str(package)]), stdout=subprocess.PIPE, env=ENVIRONMENT
     )
     flags = ["--keep-directory-symlink", "--no-same-owner", "--no-overwrite-dir", "--delay-directory-restore"]
     unpacked = subprocess.run(
-        [find("tar"), "--extract", f"--directory={tree}", *flags],
+        tied(["tar", "--extract", f"--directory={tree}", *flags]),
         stdin=listing.stdout,
         env=ENVIRONMENT,
         check=False,

@@ -39,8 +39,7 @@ def install(specification: Mapping[str, Any]) -> None:
         str(ROOT),
         f"deb [trusted=yes] copy://{_REPOSITORY} ./",
     ]
-    epoch = str(specification["epoch"])
-    command.run(run, environment={**os.environ, "SOURCE_DATE_EPOCH": epoch, "INITRD": "No"})
+    command.run(run, environment={**os.environ, "INITRD": "No"})
     _compare(packages)
 
 

@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from blocks.builder.programs.tree import place, within, write
+
 _EMPTIED = ("var/log", "var/cache/apt", "var/lib/apt/lists", "var/cache/debconf", "tmp", "run", "var/tmp")
 _FILES = (
     "etc/resolv.conf.dpkg-bak",
@@ -28,15 +30,14 @@ _PATTERNS = ("etc/*-", "var/lib/dpkg/*-old", "var/cache/debconf/*-old", "etc/ssh
 def clean(root: Path, epoch: int) -> None:
     """Empty logs and caches, remove host traces, give every folder that was touched a fixed time."""
     for name in _EMPTIED:
-        _empty(root / name)
+        _empty(within(root, name))
     for name in _FILES:
-        (root / name).unlink(missing_ok=True)
+        place(root, name).unlink(missing_ok=True)
     for pattern in _PATTERNS:
-        for path in root.glob(pattern):
-            path.unlink()
-    machine = root / "etc/machine-id"
-    machine.write_text("", "utf-8")
-    machine.chmod(0o444)
+        folder, _, name = pattern.rpartition("/")
+        for path in within(root, folder).glob(name):
+            _drop(path)
+    write(root, "etc/machine-id", "", 0o444)
     _resolver(root)
     _times(root, epoch)
 
@@ -46,17 +47,21 @@ def _empty(folder: Path) -> None:
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            if folder.parts[-1] in ("tmp", "run"):
-                shutil.rmtree(path)
-            else:
-                _empty(path)
+        if folder.name not in ("tmp", "run") and path.is_dir() and not path.is_symlink():
+            _empty(path)
         else:
-            path.unlink()
+            _drop(path)
+
+
+def _drop(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _resolver(root: Path) -> None:
-    path = root / "etc/resolv.conf"
+    path = place(root, "etc/resolv.conf")
     if not path.is_symlink():
         path.unlink(missing_ok=True)
         if (root / "usr/lib/systemd/systemd-resolved").exists() or (root / "lib/systemd/systemd-resolved").exists():

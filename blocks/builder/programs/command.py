@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,9 +23,10 @@ def output(argv: Sequence[str]) -> str:
 
 
 def inside(root: Path, argv: Sequence[str], *, data: str = "", environment: Mapping[str, str] | None = None) -> None:
-    """Run a program of the tree `root` in that tree, with a fixed environment."""
+    """Run a program of the tree `root` in that tree, with a fixed environment and the build's clock."""
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    fixed = {"PATH": path, "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/root", **(environment or {})}
+    clock = {name: value for name, value in os.environ.items() if name == "SOURCE_DATE_EPOCH"}
+    fixed = {"PATH": path, "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/root", **clock, **(environment or {})}
     run(["chroot", str(root), *argv], data=data, environment=fixed)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks.builder.programs import command
+from blocks.builder.programs.tree import place, within, write
 
 _FIRST_BOOT = "usr/lib/reforge/first-boot"
 _HOST_KEYS_UNIT = """[Unit]
@@ -57,47 +58,24 @@ def apply(root: Path, specification: Mapping[str, Any]) -> None:
     _host_keys(root)
     _services(root, wanted["services"])
     for script in wanted["build_scripts"]:
-        _script(root, script, specification["epoch"])
-
-
-def write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file with its mode, making the folders above it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
-    path.chmod(mode)
-
-
-def within(root: Path, path: str) -> Path:
-    """A path of the image below `root`, links on its way followed inside the tree only."""
-    done = root
-    for part in path.strip("/").split("/"):
-        step = done / part
-        hops = 0
-        while step.is_symlink():
-            hops += 1
-            target = str(step.readlink())
-            step = within(root, target) if target.startswith("/") else Path(os.path.normpath(step.parent / target))
-            if hops > 40 or not step.is_relative_to(root):
-                command.fail(f"{path} leads out of the image")
-        done = step
-    return done
+        _script(root, script)
 
 
 def _identity(root: Path, wanted: Mapping[str, Any]) -> None:
     hostname = wanted["hostname"]
-    write(root / "etc/hostname", f"{hostname}\n")
+    write(root, "etc/hostname", f"{hostname}\n")
     names = hostname if "." not in hostname else f"{hostname} {hostname.split('.')[0]}"
     own = f"127.0.1.1\t{names}\n" if hostname != "localhost" else ""
-    write(root / "etc/hosts", f"127.0.0.1\tlocalhost\n{own}::1\tlocalhost ip6-localhost ip6-loopback\n")
+    write(root, "etc/hosts", f"127.0.0.1\tlocalhost\n{own}::1\tlocalhost ip6-localhost ip6-loopback\n")
     zone = wanted["timezone"]
-    if not (root / "usr/share/zoneinfo" / zone).is_file():
+    if not within(root, f"usr/share/zoneinfo/{zone}").is_file():
         command.fail(
             f"the time zone {zone} is not known in the image: name one of /usr/share/zoneinfo (package tzdata)"
         )
-    local = root / "etc/localtime"
+    local = place(root, "etc/localtime")
     local.unlink(missing_ok=True)
     local.symlink_to(f"/usr/share/zoneinfo/{zone}")
-    write(root / "etc/timezone", f"{zone}\n")
+    write(root, "etc/timezone", f"{zone}\n")
 
 
 def _network(root: Path, network: str) -> None:
@@ -105,13 +83,13 @@ def _network(root: Path, network: str) -> None:
         network == "dhcp"
         and (root / "usr/lib/systemd/systemd-networkd").exists() | (root / "lib/systemd/systemd-networkd").exists()
     ):
-        write(root / "etc/systemd/network/80-dhcp.network", _NETWORK)
+        write(root, "etc/systemd/network/80-dhcp.network", _NETWORK)
         command.inside(root, ["systemctl", "enable", "systemd-networkd.service"])
 
 
 def _user(root: Path, user: Mapping[str, Any]) -> None:
     name = user["name"]
-    accounts = {row.split(":")[0] for row in (root / "etc/passwd").read_text("utf-8").splitlines()}
+    accounts = {row.split(":")[0] for row in within(root, "etc/passwd").read_text("utf-8").splitlines()}
     if name not in accounts:
         command.inside(root, ["useradd", "--create-home", "--user-group", "--shell", user["shell"], name])
     if user["groups"]:
@@ -123,38 +101,39 @@ def _user(root: Path, user: Mapping[str, Any]) -> None:
 
 
 def _keys(root: Path, name: str, keys: Sequence[str]) -> None:
-    rows = (root / "etc/passwd").read_text("utf-8").splitlines()
+    rows = within(root, "etc/passwd").read_text("utf-8").splitlines()
     _, _, uid, gid, _, home, _ = next(row for row in rows if row.startswith(f"{name}:")).split(":")
-    folder = within(root, home) / ".ssh"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    write(folder / "authorized_keys", "".join(f"{key}\n" for key in keys), 0o600)
-    for path in (folder, folder / "authorized_keys"):
+    folder = within(root, f"{home}/.ssh")
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    file = write(root, f"{home}/.ssh/authorized_keys", "".join(f"{key}\n" for key in keys), 0o600)
+    for path in (folder, file):
         os.chown(path, int(uid), int(gid))
 
 
 def _apt(root: Path, sources: Sequence[str]) -> None:
-    write(root / "etc/apt/sources.list", "".join(f"{source}\n" for source in sources))
+    write(root, "etc/apt/sources.list", "".join(f"{source}\n" for source in sources))
 
 
 def _file(root: Path, file: Mapping[str, Any]) -> None:
-    path = within(root, file["path"])
-    write(path, file["content"], int(file["mode"], 8))
+    path = write(root, file["path"], file["content"])
     command.inside(root, ["chown", "--", f"{file['owner']}:{file['group']}", file["path"]])
+    path.chmod(int(file["mode"], 8))
 
 
 def _first_boot(root: Path, scripts: Sequence[Mapping[str, Any]]) -> None:
     if scripts:
         for number, script in enumerate(scripts):
-            write(root / _FIRST_BOOT / f"{number:03}-{script['name']}", script["content"], 0o755)
-        write(root / "etc/systemd/system/reforge-first-boot.service", _FIRST_BOOT_UNIT)
+            write(root, f"{_FIRST_BOOT}/{number:03}-{script['name']}", script["content"], 0o755)
+        write(root, "etc/systemd/system/reforge-first-boot.service", _FIRST_BOOT_UNIT)
         command.inside(root, ["systemctl", "enable", "reforge-first-boot.service"])
 
 
 def _host_keys(root: Path) -> None:
-    for path in (root / "etc/ssh").glob("ssh_host_*_key*"):
+    for path in within(root, "etc/ssh").glob("ssh_host_*_key*"):
         path.unlink()
     if (root / "usr/sbin/sshd").exists():
-        write(root / "etc/systemd/system/reforge-ssh-host-keys.service", _HOST_KEYS_UNIT)
+        write(root, "etc/systemd/system/reforge-ssh-host-keys.service", _HOST_KEYS_UNIT)
         command.inside(root, ["systemctl", "enable", "reforge-ssh-host-keys.service"])
 
 
@@ -164,8 +143,8 @@ def _services(root: Path, services: Mapping[str, Sequence[str]]) -> None:
             command.inside(root, ["systemctl", action, *services[action]])
 
 
-def _script(root: Path, script: Mapping[str, Any], epoch: int) -> None:
-    path = root / "tmp" / f"reforge-{script['name']}"
-    write(path, script["content"], 0o700)
-    command.inside(root, [f"/tmp/{path.name}"], environment={"SOURCE_DATE_EPOCH": str(epoch)})  # noqa: S108
+def _script(root: Path, script: Mapping[str, Any]) -> None:
+    inner = f"/tmp/reforge-{script['name']}"  # noqa: S108 (the image's own)
+    path = write(root, inner, script["content"], 0o700)
+    command.inside(root, [inner])
     path.unlink(missing_ok=True)

@@ -19,10 +19,11 @@ def main() -> None:
     specification = json.load(sys.stdin)
     os.umask(0o022)
     epoch = specification["epoch"]
+    os.environ["SOURCE_DATE_EPOCH"] = str(epoch)
     steps: dict[str, Callable[[], None]] = {
         "installing packages": lambda: bootstrap.install(specification),
         "applying the install profile": lambda: profile.apply(bootstrap.ROOT, specification),
-        "making the initrd": lambda: initrd.make(bootstrap.ROOT, epoch),
+        "making the initrd": lambda: initrd.make(bootstrap.ROOT),
         "removing traces": lambda: cleaning.clean(bootstrap.ROOT, epoch),
         "packing the tree": lambda: pack(bootstrap.ROOT, epoch),
     }

@@ -14,7 +14,7 @@ from blocks.builder.order import Order, Workshop
 from blocks.builder.process import ProgramFailed
 from blocks.builder.programs import layout
 from blocks.errors import DiskTooSmall
-from blocks.model import Recipe, digest
+from blocks.model import InstallProfile, Recipe, digest
 
 FORMAT = 1
 _NAMES = ("disk", "grub", "efi", "swap", "root", "filesystem", "swap_area")
@@ -42,8 +42,8 @@ def build(order: Order, name: str, rootfs: Checkpoint, workshop: Workshop, outpu
     content = rootfs.facts["content"]
     room = (profile.disk_size - profile.swap_size - _LEAST) * layout.MEBIBYTE
     if room < content:
-        raise _too_small(profile.disk_size, content)
-    tools = workshop.toolbox.ensure(order.lock, workshop.pool, job)
+        raise _too_small(profile, content)
+    tools = workshop.tools(order.lock, job)
     place = sandbox.Layout(
         tools, output, (profile.swap_size + 256) * layout.MEBIBYTE, inputs={"rootfs.tar": rootfs.path}
     )
@@ -51,7 +51,7 @@ def build(order: Order, name: str, rootfs: Checkpoint, workshop: Workshop, outpu
         sandbox.execute("disk", _specification(order, name, rootfs), place, job)
     except ProgramFailed as error:
         if any("allocate" in row or "no free space" in row.lower() for row in error.tail):
-            raise _too_small(profile.disk_size, content) from error
+            raise _too_small(profile, content) from error
         raise
     (output / "disk.raw").rename(output / "data")
     return {"epoch": rootfs.facts["epoch"]}
@@ -75,8 +75,10 @@ def _specification(order: Order, name: str, rootfs: Checkpoint) -> dict[str, Any
     }
 
 
-def _too_small(mebibytes: int, content: int) -> DiskTooSmall:
+def _too_small(profile: InstallProfile, content: int) -> DiskTooSmall:
+    least = content // layout.MEBIBYTE * 5 // 4 + _LEAST + profile.swap_size
     return DiskTooSmall(
-        f"The content takes about {content // layout.MEBIBYTE} MiB and doesn't fit on a disk of {mebibytes} MiB",
-        f"Set the install profile's disk_size to at least {content // layout.MEBIBYTE * 5 // 4 + _LEAST} MiB",
+        f"The content takes about {content // layout.MEBIBYTE} MiB and doesn't fit on a disk of {profile.disk_size} MiB"
+        f"{f' with {profile.swap_size} MiB of swap' if profile.swap_size else ''}",
+        f"Set the install profile's disk_size to at least {least} MiB",
     )

@@ -53,7 +53,7 @@ def identity(recipe: Recipe, disk: str) -> str:
 
 def build(order: Order, disk: Checkpoint, workshop: Workshop, output: Path, job: Job) -> Mapping[str, int]:
     """Write the image file to `output`/data."""
-    tools = workshop.toolbox.ensure(order.lock, workshop.pool, job)
+    tools = workshop.tools(order.lock, job)
     place = sandbox.Layout(tools, output, 16 * layout.MEBIBYTE, inputs={"disk.raw": disk.path})
     sandbox.execute("pack", {"argv": list(packing(order.recipe).argv)}, place, job)
     (output / "image").rename(output / "data")

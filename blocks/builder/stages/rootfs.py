@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -13,10 +14,10 @@ import psutil
 from blocks.builder import content, sandbox
 from blocks.builder.job import Job
 from blocks.builder.order import Order, Workshop
-from blocks.errors import CorruptFile, PackagesGone
+from blocks.errors import CorruptFile, NotFound, PackagesGone
 from blocks.model import Lock, Recipe, digest
 
-FORMAT = 1
+FORMAT = 2
 _NOT_HERE = {"disk_size", "memory_size", "swap_size", "kernel_command_line"}
 _ROOM = 8
 _LEAST = 1024**3
@@ -40,14 +41,11 @@ def identity(recipe: Recipe, lock: Lock) -> str:
 def build(order: Order, workshop: Workshop, output: Path, job: Job) -> Mapping[str, int]:
     """Write the tar to `output`/data; the facts are the build's clock (`epoch`, Unix seconds) and the tar's bytes."""
     lock, pool = order.lock, workshop.pool
-    pool.ensure((*lock.packages, *lock.tools), job, workshop.fetch, workshop.keeper)
-    for package in pool.verify(lock.packages, job):
-        job.report(f"The pool's file of {package.name} {package.version} is damaged: it is fetched again")
-    pool.ensure(lock.packages, job, workshop.fetch, workshop.keeper)
+    workshop.have(lock.packages, job)
     epoch = max(clock(pool.path(package)) for package in lock.packages)
     room = _ROOM * sum(package.size for package in lock.packages) + _LEAST
     layout = sandbox.Layout(
-        tools=workshop.toolbox.ensure(lock, pool, job),
+        tools=workshop.tools(lock, job),
         output=output,
         work=room if _fits(room, workshop) else _folder(workshop, order),
         pool=pool.folder,
@@ -88,8 +86,9 @@ def _index(order: Order, workshop: Workshop, job: Job) -> Path:
     if path.exists() and content.sha256(path, job.stop.check) == lock.index:
         return path
     if workshop.keeper is not None and workshop.keeper.has(lock.index):
-        workshop.keeper.fetch(lock.index, path, job.stop.check)
-        return path
+        with contextlib.suppress(NotFound, CorruptFile):
+            workshop.keeper.fetch(lock.index, path, job.stop.check)
+            return path
     stanzas = workshop.stanzas(job)
     if stanzas is None or hashlib.sha256(stanzas).hexdigest() != lock.index:
         raise PackagesGone(

@@ -1,0 +1,47 @@
+"""Paths of the installed tree: links are followed inside it only, so that nothing of the image leads out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from blocks.builder.programs import command
+
+_HOPS = 40
+
+
+def within(root: Path, path: str) -> Path:
+    """A path of the image below `root`, every link on its way followed as the image itself would follow it."""
+    done, left, hops = root, _parts(path), 0
+    while left:
+        part = left.pop(0)
+        if part == "..":
+            done = done.parent if done != root else root
+        elif (done / part).is_symlink():
+            hops += 1
+            if hops > _HOPS:
+                command.fail(f"{path} is a link that leads nowhere")
+            target = str((done / part).readlink())
+            done = root if target.startswith("/") else done
+            left = _parts(target) + left
+        else:
+            done /= part
+    return done
+
+
+def place(root: Path, path: str) -> Path:
+    """Where the name `path` itself lies: links on its way are followed, the last part is not."""
+    folder, _, name = path.strip("/").rpartition("/")
+    return within(root, folder) / name
+
+
+def write(root: Path, path: str, text: str, mode: int = 0o644) -> Path:
+    """Write a file of the image with its mode, making the folders above it."""
+    found = within(root, path)
+    found.parent.mkdir(parents=True, exist_ok=True)
+    found.write_text(text, "utf-8")
+    found.chmod(mode)
+    return found
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
