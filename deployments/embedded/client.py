@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -82,5 +83,7 @@ def _drain() -> None:
     from prefect.events.worker import EventsWorker  # noqa: PLC0415 - heavy
     from prefect.logging.handlers import APILogWorker  # noqa: PLC0415 - heavy
 
-    APILogWorker.drain_all(timeout=_DRAIN)
-    EventsWorker.drain_all(timeout=_DRAIN)
+    for worker in (APILogWorker, EventsWorker):
+        # It would warn that it isn't done yet, which is what we wait for.
+        logging.getLogger(worker.__name__).setLevel(logging.ERROR)
+        worker.drain_all(timeout=_DRAIN)

@@ -103,8 +103,10 @@ def keeper(home: Path) -> Iterator[dict[str, Any]]:
     """What the command said that started the home's server and uses it throughout the module."""
     command = Command(home, "flow")
     yield command.said()
-    rest = command.leave()
-    assert rest == b""
+    entry = entries.read(home)
+    assert command.leave() == b""
+    assert entry is not None
+    assert nothing_is_left(home, entry)
 
 
 @pytest.fixture
@@ -214,6 +216,12 @@ def test_a_command_that_is_ended(home: Path, entry: Entry, begin: Begin, how: si
     second = begin(home)
     assert second.said()["address"] == entry.address
     second.end(how)
+
+
+def test_a_proxy_is_passed_by(home: Path, entry: Entry, begin: Begin) -> None:
+    """A proxy for the world, here a dead one, doesn't stand between a flow and its server."""
+    command = begin(home, "flow", HTTP_PROXY="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9", NO_PROXY="example")
+    assert command.said()["address"] == entry.address
 
 
 @pytest.mark.parametrize("word", ["environment", "profile"])
