@@ -1,0 +1,64 @@
+"""The program: its commands, and the one place where an error becomes words and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from blocks.errors import ReforgeError
+from deployments.command_line.appliances import appliance
+from deployments.command_line.generations import generate, regenerate
+from deployments.command_line.images import diff, download, images, packages, verify
+from deployments.command_line.output import complain
+from deployments.command_line.plans import plan
+from deployments.command_line.records import record
+from deployments.command_line.tickets import cancel, status
+from deployments.command_line.users import user
+
+_FAILED, _USAGE, _CANCELLED = 1, 2, 5
+
+application = App(
+    name="reforge",
+    help="Regenerate machine images from the record of an earlier generation. "
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 denied, 4 not found, 5 cancelled.",
+    version=lambda: version("reforge"),
+    result_action="return_value",
+)
+
+
+@application.command
+def demo() -> int:
+    """Run the main job on an example: a small Debian server and the record of an earlier generation of it."""
+    from deployments.demo import run  # noqa: PLC0415 - heavy
+
+    return run()
+
+
+for _command in (plan, generate, regenerate, status, cancel, images, packages, diff, verify, download):
+    application.command(_command)
+for _group in (record, appliance, user):
+    application.command(_group)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        return application(arguments, exit_on_error=False) or 0
+    except CycloptsError:
+        return _USAGE
+    except ReforgeError as error:
+        complain(error.what, error.hint)
+        return error.exit_code
+    except KeyboardInterrupt:
+        complain("Interrupted")
+        return _CANCELLED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILED
+    except OSError as error:
+        complain(str(error))
+        return _FAILED

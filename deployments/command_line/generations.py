@@ -1,0 +1,126 @@
+"""Generations: an image made for the first time, or made again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from blocks.model import Format, Policy
+from blocks.model.request import FirstGeneration, Regeneration, Request
+from blocks.model.summary import Summary
+from deployments.command_line.differences import counts
+from deployments.command_line.home import Number, opened
+from deployments.command_line.output import PLAIN, Output, complain, fields, table
+from deployments.command_line.running import Generation, Story
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+Verbose = Annotated[bool, Parameter(negative=())]
+
+
+def generate(  # noqa: PLR0913 - the command's options
+    user: str,
+    appliance: Number,
+    /,
+    *,
+    format_: Annotated[Format, Parameter(name="--format")] = "qcow2",
+    compress: bool = True,
+    key: str | None = None,
+    verbose: Verbose = False,
+    output: Output = PLAIN,
+) -> int:
+    """Make an image of an appliance as it is now.
+
+    Args:
+        user: Who asks; needs the entitlement image_generate and must own the appliance.
+        appliance: The appliance's number.
+        format_: The image file's format.
+        compress: Compress it; only a compressed image can be downloaded over HTTP.
+        key: A key of your own: the same key gives the same ticket, however often it is asked for.
+        verbose: Show Prefect's log as well.
+    """
+    request = FirstGeneration.parse(
+        {"user": user, "appliance": appliance, "format": format_, "compress": compress, "key": key}, "the request"
+    )
+
+    def story(ticket: int, token: str) -> State[Any]:
+        from flows.generate import generate_image  # noqa: PLC0415 - Prefect is imported after its server is named
+
+        return generate_image(user, appliance, format_, compress, ticket, token, return_state=True)
+
+    return _make(request, story, output, verbose=verbose)
+
+
+def regenerate(  # noqa: PLR0913 - the command's options
+    user: str,
+    appliance: Number,
+    image: Number,
+    /,
+    *,
+    policy: Policy | None = None,
+    rebuild: bool = False,
+    force: bool = False,
+    plan: str | None = None,
+    key: str | None = None,
+    verbose: Verbose = False,
+    output: Output = PLAIN,
+) -> int:
+    """Make an image again from the record of its earlier generation.
+
+    Args:
+        user: Who asks; needs the entitlement image_generate and must own the appliance.
+        appliance: The appliance that the image belongs to.
+        image: The image to regenerate: its ticket's number.
+        policy: refresh takes the newest packages, exact the same ones byte for byte; the appliance's own unless given.
+        rebuild: Build although nothing has changed; it must arrive at the same bytes.
+        force: Cancel the image's own generation if it still runs; without it that is refused.
+        plan: The archive's state that `reforge plan` named; refused if the archive has moved since.
+        key: A key of your own: the same key gives the same ticket, however often it is asked for.
+        verbose: Show Prefect's log as well.
+    """
+    request = Regeneration.parse(
+        {"user": user, "appliance": appliance, "image": image, "policy": policy, "rebuild": rebuild}
+        | {"force": force, "plan": plan, "key": key},
+        "the request",
+    )
+
+    def story(ticket: int, token: str) -> State[Any]:
+        from flows.regenerate import regenerate_image  # noqa: PLC0415 - Prefect is imported after its server is named
+
+        arguments = (user, appliance, image, policy, rebuild, force, ticket, token)
+        return regenerate_image(*arguments, plan_state=plan, return_state=True)
+
+    return _make(request, story, output, verbose=verbose)
+
+
+def _make(request: Request, story: Story, output: Output, *, verbose: bool) -> int:
+    with opened() as ports:
+        generation = Generation(ports, request)
+        ticket = generation.run(story, verbose=verbose)
+        summary = generation.summary(ticket)
+    output.show(summary.document(), *_text(summary))
+    failure = generation.failure(ticket)
+    if failure is None:
+        return 0
+    complain(failure.what, failure.hint)
+    return failure.exit_code
+
+
+def _text(summary: Summary) -> list[Table]:
+    told = fields(
+        ticket=summary.ticket,
+        parent=summary.parent,
+        state=summary.state,
+        verdict=summary.verdict,
+        reason=summary.reason,
+        packages=counts(summary.packages),
+        flow_run=summary.flow_run,
+    )
+    stages = [(each.name, f"{each.seconds:.1f}", "yes" if each.reused else "no") for each in summary.stages]
+    shown = [table("stage", "seconds", "reused", rows=stages)] if stages else []
+    if (file := summary.file) is not None:
+        shown.append(fields(file=file.name, size=f"{file.size} bytes", sha256=file.sha256, where=file.uri))
+    return [told, *shown]

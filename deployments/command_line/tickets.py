@@ -1,0 +1,94 @@
+"""Tickets: how far an image is, and how it is cancelled."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from blocks.errors import ReforgeError
+from blocks.model import Receipt, Ticket
+from deployments.command_line import prefect_run
+from deployments.command_line.home import Number, image, opened
+from deployments.command_line.output import PLAIN, Output, fields, table, tell, waiting
+
+if TYPE_CHECKING:
+    from blocks.ports import Ports
+
+_PATIENCE = 10.0
+_POLL = 0.25
+
+
+def status(user: str, appliance: Number, image_: Number, /, *, output: Output = PLAIN) -> None:
+    """Show how far an image is, and what has happened to it.
+
+    Args:
+        user: Whose image it is.
+        appliance: The appliance that it belongs to.
+        image_: Its ticket's number.
+    """
+    with opened() as ports:
+        ticket = image(ports, user, appliance, image_)
+        receipt = ports.catalog.receipts.get(ticket.id)
+        events = [event.document() for event in ports.catalog.events.list(ticket.id)]
+    document: dict[str, object] = {
+        "ticket": ticket.id,
+        "state": ticket.state,
+        "percent": ticket.percent,
+        "stage": ticket.stage,
+    }
+    document |= {"message": ticket.message, "error": ticket.error, "attempt": ticket.attempt}
+    document |= {"receipt": receipt.document() if receipt else None}
+    rows = [(event["time"], event["state"], event["reason"]) for event in events]
+    told = fields(**{**document, "percent": f"{ticket.percent} %", "receipt": _told(receipt)})
+    output.show({**document, "events": events}, told, table("time", "state", "reason", rows=rows))
+
+
+def cancel(user: str, appliance: Number, image_: Number, /, *, output: Output = PLAIN) -> None:
+    """Cancel an image that is being made, and show what was released.
+
+    Args:
+        user: Whose image it is.
+        appliance: The appliance that it belongs to.
+        image_: Its ticket's number.
+    """
+    with opened() as ports:
+        ticket = image(ports, user, appliance, image_)
+        if ports.catalog.tickets.cancel(ticket.id, "cancelled at the command line"):
+            _tell_prefect(ports, ticket.id)
+        ticket = ports.catalog.tickets.get(ticket.id)
+        if ticket.state != "cancelled":
+            raise ReforgeError(f"Ticket {ticket.id} has ended already: {ticket.state}", "There is nothing to cancel")
+        receipt = _receipt(ports, ticket)
+    document = {"ticket": ticket.id, "state": ticket.state, "message": ticket.message}
+    told = fields(**document, released=_told(receipt))
+    output.show({**document, "receipt": receipt.document() if receipt else None}, told)
+
+
+def _told(receipt: Receipt | None) -> str:
+    return "" if receipt is None else "\n".join(receipt.released) or "nothing was held"
+
+
+def _tell_prefect(ports: Ports, number: int) -> None:
+    run = ports.catalog.tickets.get(number).flow_run
+    if run is not None and not prefect_run.cancel(ports.home, run):
+        tell("Prefect could not be told; the run sees the cancel in the catalog within seconds")
+
+
+def _receipt(ports: Ports, ticket: Ticket) -> Receipt | None:
+    """What was released, awaited for a while if somebody works on the ticket and has to let go first."""
+    receipt = ports.catalog.receipts.get(ticket.id)
+    if receipt is not None or not _worked_on(ports, ticket.id):
+        return receipt
+    with waiting("Waiting for what it held to be released …"):
+        end = time.monotonic() + _PATIENCE
+        while receipt is None and time.monotonic() < end and _worked_on(ports, ticket.id):
+            time.sleep(_POLL)
+            receipt = ports.catalog.receipts.get(ticket.id)
+    return receipt or ports.catalog.receipts.get(ticket.id)
+
+
+def _worked_on(ports: Ports, number: int) -> bool:
+    from blocks import liveness  # noqa: PLC0415 - heavy
+
+    lease = ports.catalog.attempts.current(number)
+    return lease is not None and liveness.judge(ports.home, ports.home_id)(lease) is not False
