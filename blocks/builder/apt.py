@@ -145,7 +145,7 @@ class Apt:
         `wanted` takes apt's names and patterns. Raises PackagesMissing with apt's reasons.
         """
         try:
-            rows = self._run(job.silent(), "apt-get", "-qq", "-y", "--print-uris", "install", "--", *wanted)
+            rows = self._run(job.silent(), "apt-get", "-q", "-y", "--print-uris", "install", "--", *wanted)
         except ProgramFailed as error:
             raise _missing(error.tail) from error
         chosen = {row.rsplit("SHA256:", 1)[1].strip() for row in rows if row.startswith("'") and "SHA256:" in row}

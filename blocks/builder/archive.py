@@ -110,7 +110,8 @@ class Archive:
             for own in profile.sources:
                 _download(apt, [(own.address, *file) for file in files if file[0].origin.suite == own.suite], job)
             left = [(package, path) for package, path in files if not path.exists()]
-            if left and not known:
+            own_suites = {own.suite for own in profile.sources}
+            if any(package.origin.suite not in own_suites for package, _ in left) and not known:
                 known.update(self._mirrors(job))
             mirror = {label: found.address for label, found in known.items()}
             _download(apt, [(mirror[p.origin.archive], p, path) for p, path in left if p.origin.archive in known], job)

@@ -6,10 +6,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from blocks.builder.programs import bootstrap, cleaning, command, initrd, profile
+from blocks.builder.programs import bootstrap, cleaning, command, initrd, mounts, profile
 
 TARGET = Path("/output/rootfs.tar")
 
@@ -20,18 +19,27 @@ def main() -> None:
     os.umask(0o022)
     epoch = specification["epoch"]
     os.environ["SOURCE_DATE_EPOCH"] = str(epoch)
-    steps: dict[str, Callable[[], None]] = {
-        "installing packages": lambda: bootstrap.install(specification),
-        "applying the install profile": lambda: profile.apply(bootstrap.ROOT, specification),
-        "making the initrd": lambda: initrd.make(bootstrap.ROOT),
-        "removing traces": lambda: cleaning.clean(bootstrap.ROOT, epoch),
-        "packing the tree": lambda: pack(bootstrap.ROOT, epoch),
-    }
-    began = time.monotonic()
-    for name, step in steps.items():
-        print(f"reforge: {name}", flush=True)
-        step()
-        print(f"reforge: {name}: done after {time.monotonic() - began:.1f} s", flush=True)
+    tell = _Clock()
+    bootstrap.install(specification)
+    tell("packages installed")
+    with mounts.kernel_files(bootstrap.ROOT):
+        profile.apply(bootstrap.ROOT, specification)
+        tell("install profile applied")
+        initrd.make(bootstrap.ROOT)
+        tell("initrd made")
+    cleaning.clean(bootstrap.ROOT, epoch)
+    pack(bootstrap.ROOT, epoch)
+    tell("tree packed")
+
+
+class _Clock:
+    """Tells what is done, with the seconds since the beginning."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def __call__(self, done: str) -> None:
+        print(f"reforge: {done} after {time.monotonic() - self._began:.1f} s", flush=True)
 
 
 def pack(root: Path, epoch: int) -> None:

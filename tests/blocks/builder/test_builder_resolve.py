@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from blocks.builder import Job
+from blocks.builder.archive import TOOLS, Archive, index
+from blocks.builder.stages.resolve import resolve
+from blocks.errors import InvalidInput, MirrorUnreachable, PackagesMissing, UnsupportedSuite
+from blocks.model import Lock, OSProfile, Package, Recipe
+from tests.blocks.builder.small_archive import BASE, Deb, Signer, SmallArchive
+
+
+def versions(found: dict[Package, bytes]) -> dict[str, str]:
+    """Name and version of each package."""
+    return {package.name: package.version for package in found}
+
+
+def test_takes_what_is_wanted_and_what_that_needs(profile: OSProfile, archive: Archive) -> None:
+    """A resolve finds the essential packages, apt, the wanted ones and their dependencies, each with its version."""
+    found, _ = archive.packages(profile, Job())
+    assert versions(found) == {"base": "1.0", "apt": "1.0", "tool": "1.0", "library": "1.0"}
+
+
+def test_knows_each_file_exactly(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """A package's size and sha256 are those of the archive's file, and its origin names the file but no host."""
+    found, _ = archive.packages(profile, Job())
+    tool = next(package for package in found if package.name == "tool")
+    data = (served.folder / "pool/tool_1.0_amd64.deb").read_bytes()
+    assert (tool.size, tool.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert tool.origin.document() == {
+        "archive": "Debian",
+        "suite": "bench",
+        "component": "main",
+        "filename": "pool/tool_1.0_amd64.deb",
+    }
+
+
+def test_keeps_the_archive_s_own_stanzas(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """The index object consists of the archive's stanzas, byte for byte, in the order of the lock."""
+    found, _ = archive.packages(profile, Job())
+    packages = (served.folder / "dists/bench/main/binary-amd64/Packages").read_text("utf-8")
+    stanzas = {stanza.split("\n")[0]: stanza.strip("\n") for stanza in packages.split("\n\n")}
+    wanted = "\n\n".join(stanzas[f"Package: {name}"] for name in ("apt", "base", "library", "tool"))
+    assert index(found) == f"{wanted}\n".encode()
+
+
+def test_the_archive_s_state_is_the_evidence(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """The evidence is the sha256 of the InRelease file that the packages were resolved from."""
+    _, evidence = archive.packages(profile, Job())
+    data = (served.folder / "dists/bench/InRelease").read_bytes()
+    assert [state.sha256 for state in evidence.archives] == [hashlib.sha256(data).hexdigest()]
+
+
+def test_same_archive_same_lock(profile: OSProfile, archive: Archive, tmp_path: Path) -> None:
+    """An archive that didn't move gives the same packages and stanzas, also from a folder that knows nothing yet."""
+    first, evidence = archive.packages(profile, Job())
+    other = Archive(tmp_path / "other", tmp_path / "host")
+    assert archive.packages(profile, Job()) == other.packages(profile, Job()) == (first, evidence)
+
+
+def test_a_moved_archive_gives_its_newest(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """What the archive has meanwhile upgraded or added as a dependency is what the next resolve takes."""
+    _, before = archive.packages(profile, Job())
+    served.publish("bench", *BASE, Deb("tool", "1.1", {"Depends": "helper"}), Deb("helper", "3"), Deb("library"))
+    found, after = archive.packages(profile, Job())
+    assert versions(found) == {"base": "1.0", "apt": "1.0", "tool": "1.1", "helper": "3"}
+    assert before.state() != after.state()
+
+
+def test_versions_compare_as_debian_s_do(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """Of several versions the newest by Debian's order is taken."""
+    served.publish("bench", *BASE, Deb("tool", "1.9"), Deb("tool", "1.10"), Deb("tool", "1.10~rc1"))
+    found, _ = archive.packages(profile, Job())
+    assert versions(found)["tool"] == "1.10"
+
+
+def test_recommended_packages_stay_out(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """A package that is only recommended isn't installed."""
+    served.publish("bench", *BASE, Deb("tool", fields={"Recommends": "library"}), Deb("library"))
+    found, _ = archive.packages(profile, Job())
+    assert "library" not in versions(found)
+
+
+def test_an_unknown_package_is_named(profile: OSProfile, archive: Archive) -> None:
+    """A package that no archive has is named, with what to do."""
+    wanted = profile.model_copy(update={"packages": ("tool", "no-such-thing")})
+    with pytest.raises(PackagesMissing, match="no-such-thing") as caught:
+        archive.packages(wanted, Job())
+    assert "OS profile" in caught.value.hint
+
+
+def test_an_unmet_dependency_is_named(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """A dependency that the archive can't meet is named together with who needs it."""
+    served.publish("bench", *BASE, Deb("tool", fields={"Depends": "lost-library (>= 2)"}))
+    with pytest.raises(PackagesMissing, match=r"tool : Depends: lost-library"):
+        archive.packages(profile, Job())
+
+
+def test_a_removed_package_is_missing(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """A package that the archive has dropped is missing, whatever an earlier resolve has seen."""
+    archive.packages(profile, Job())
+    served.publish("bench", *BASE)
+    with pytest.raises(PackagesMissing, match="tool"):
+        archive.packages(profile, Job())
+
+
+def test_a_stranger_s_signature_is_refused(
+    profile: OSProfile, archive: Archive, served: SmallArchive, signers: tuple[Signer, Signer]
+) -> None:
+    """An archive signed by another key than the source's is refused in apt's own words."""
+    served.publish("bench", *BASE, Deb("tool"), signer=signers[1])
+    with pytest.raises(MirrorUnreachable, match=r"not signed|NO_PUBKEY|couldn't be verified"):
+        archive.packages(profile, Job())
+
+
+def test_a_changed_release_is_refused(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """A Release file that was changed after it was signed is refused."""
+    release = served.folder / "dists/bench/InRelease"
+    release.write_text(release.read_text("utf-8").replace("Label: Debian", "Label: debian"), "utf-8")
+    with pytest.raises(MirrorUnreachable, match=r"invalid|BADSIG"):
+        archive.packages(profile, Job())
+
+
+def test_a_changed_index_is_refused(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """A Packages file other than the signed Release promises is refused."""
+    packages = served.folder / "dists/bench/main/binary-amd64/Packages"
+    packages.write_text(packages.read_text("utf-8").replace("1.0", "9.9"), "utf-8")
+    with pytest.raises(MirrorUnreachable, match=r"Hash Sum mismatch|unexpected size"):
+        archive.packages(profile, Job())
+
+
+def test_an_ended_server_is_unreachable(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """An archive that doesn't answer is unreachable, which is worth another try, though it answered before."""
+    archive.packages(profile, Job())
+    address = served.address
+    closed = SmallArchive(served.folder.parent / "closed", served._signer)
+    closed.end()
+    moved = profile.sources[0].model_copy(update={"address": closed.address})
+    assert closed.address != address
+    with pytest.raises(MirrorUnreachable, match="Could not connect|Connection refused") as caught:
+        archive.packages(profile.model_copy(update={"sources": (moved,)}), Job())
+    assert caught.value.transient
+
+
+def test_an_unknown_suite_is_unsupported(archive: Archive) -> None:
+    """A suite that the builder doesn't know is refused with those that it knows."""
+    with pytest.raises(UnsupportedSuite, match="sarge") as caught:
+        archive.packages(OSProfile(suite="sarge"), Job())
+    assert "bookworm" in caught.value.hint
+
+
+def test_a_keyring_is_a_key_and_no_path(profile: OSProfile, archive: Archive, tmp_path: Path) -> None:
+    """A source's keyring that isn't an armoured key is refused: it can't name a file of this machine."""
+    source = profile.sources[0].model_copy(update={"keyring": str(tmp_path / "key.asc")})
+    with pytest.raises(InvalidInput, match="armoured"):
+        archive.packages(profile.model_copy(update={"sources": (source,)}), Job())
+
+
+def test_an_empty_component_is_no_obstacle(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """A suite without any package is read as such."""
+    served.publish("updates")
+    more = profile.sources[0].model_copy(update={"suite": "updates"})
+    found, evidence = archive.packages(profile.model_copy(update={"sources": (*profile.sources, more)}), Job())
+    assert versions(found)["tool"] == "1.0"
+    assert [state.suite for state in evidence.archives] == ["bench", "updates"]
+
+
+def test_the_archive_gives_old_stanzas_back(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """The index object of a lock is read from the archive as long as it lists all its packages, and then no more."""
+    found, _ = archive.packages(profile, Job())
+    assert archive.stanzas(profile, tuple(found), Job()) == index(found)
+    served.publish("bench", *BASE, Deb("tool", "2"))
+    assert archive.stanzas(profile, tuple(found), Job()) is None
+
+
+@pytest.fixture
+def host(tmp_path: Path, served: SmallArchive, signers: tuple[Signer, Signer]) -> Archive:
+    """The archives of a host whose apt configuration names the small archive as its mirror."""
+    served.publish("bookworm", *BASE, Deb("tool"), Deb("tool", "2.0"))
+    served.publish("trixie", *BASE, *(Deb(name) for name in TOOLS if not name.startswith("?")))
+    folder = tmp_path / "host"
+    folder.mkdir(exist_ok=True)
+    (folder / "key.asc").write_text(signers[0].public(), "utf-8")
+    (folder / "sources.list").write_text(f"deb [signed-by={folder}/key.asc] {served.address} bookworm main\n", "utf-8")
+    served.publish("bookworm-updates", *BASE)
+    return Archive(tmp_path / "apt", folder)
+
+
+def test_without_sources_the_host_s_mirror_serves(host: Archive) -> None:
+    """A profile without sources resolves from the mirror that the host's apt is set up with."""
+    found, _ = host.packages(OSProfile(suite="bookworm", packages=("tool",)), Job())
+    assert versions(found)["tool"] == "2.0"
+
+
+def test_the_host_s_pins_stay_out(host: Archive, tmp_path: Path) -> None:
+    """Preferences of the host's apt pin nothing here."""
+    for name in ("preferences", "preferences.d/pin"):
+        path = tmp_path / "host" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("Package: tool\nPin: version 1.0\nPin-Priority: 1001\n", "utf-8")
+    found, _ = host.packages(OSProfile(suite="bookworm", packages=("tool",)), Job())
+    assert versions(found)["tool"] == "2.0"
+
+
+def test_a_mirror_of_another_origin_is_none(host: Archive, served: SmallArchive) -> None:
+    """A configured source whose Release has another Origin is no mirror of the distribution."""
+    served.publish("bookworm", *BASE, origin="Elsewhere")
+    with pytest.raises(MirrorUnreachable, match="None of this host's package sources") as caught:
+        host.packages(OSProfile(suite="bookworm"), Job())
+    assert "/etc/apt" in caught.value.hint
+
+
+def test_a_first_lock_has_tools(host: Archive, make_recipe: Callable[..., Recipe]) -> None:
+    """Without a parent the tools that shape bytes are resolved, from their own suite."""
+    lock = resolve(make_recipe("tool"), None, host, Job()).lock
+    assert {"mmdebstrap", "e2fsprogs", "qemu-utils"} <= {tool.name for tool in lock.tools}
+    assert {tool.origin.suite for tool in lock.tools} == {"trixie"}
+
+
+def test_tools_alone_make_no_new_lock(host: Archive, served: SmallArchive, make_recipe: Callable[..., Recipe]) -> None:
+    """Tools that moved while the packages stayed leave the lock as it was; moved packages take the new tools."""
+    recipe = make_recipe("tool")
+    first = resolve(recipe, None, host, Job()).lock
+    served.publish("trixie", *BASE, *(Deb(name, "2") for name in TOOLS if not name.startswith("?")))
+    assert resolve(recipe, first, host, Job()).lock == first
+    served.publish("bookworm", *BASE, Deb("tool", "3.0"))
+    moved: Lock = resolve(recipe, first, host, Job()).lock
+    assert moved.toolset() != first.toolset()
