@@ -1,7 +1,5 @@
 """The story of a first generation: from an appliance as it is now to its image."""
 
-from __future__ import annotations
-
 from prefect import flow
 
 from blocks.model import Format
@@ -9,7 +7,7 @@ from blocks.model.request import FirstGeneration
 from blocks.model.summary import Summary
 from blocks.ports import Ports
 from flows.boundary import cancellable
-from tasks.attempt import attempting
+from tasks.attempt import answerable, attempting
 from tasks.authorise import authorise
 from tasks.build import build
 from tasks.create import create
@@ -47,7 +45,7 @@ def generate_image(
         | {"ticket": ticket, "token": token, "key": key},
         "the request",
     )
-    with Ports.open() as ports:
+    with Ports.open() as ports, answerable(ports, request):
         authorise(ports, request)
         start = load(ports, request)
         with attempting(ports, create(ports, request, start)) as attempt:

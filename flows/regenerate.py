@@ -1,7 +1,5 @@
 """The story of a regeneration: from the record of an earlier generation to that image again."""
 
-from __future__ import annotations
-
 from prefect import flow
 
 from blocks.model import Policy
@@ -9,7 +7,7 @@ from blocks.model.request import Regeneration
 from blocks.model.summary import Summary
 from blocks.ports import Ports
 from flows.boundary import cancellable
-from tasks.attempt import attempting
+from tasks.attempt import answerable, attempting
 from tasks.authorise import authorise
 from tasks.build import build
 from tasks.create import create
@@ -53,7 +51,7 @@ def regenerate_image(
         | {"ticket": ticket, "token": token, "key": key, "plan": plan_state},
         "the request",
     )
-    with Ports.open() as ports:
+    with Ports.open() as ports, answerable(ports, request):
         authorise(ports, request)
         start = load(ports, request)
         with attempting(ports, create(ports, request, start)) as attempt:

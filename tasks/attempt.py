@@ -18,8 +18,9 @@ from prefect.logging import get_run_logger
 from blocks import liveness
 from blocks.builder import Job
 from blocks.catalog.attempts import Lease
-from blocks.errors import ReforgeError, Stopped
+from blocks.errors import NotFound, ReforgeError, Refused, Stopped
 from blocks.model import State, Ticket
+from blocks.model.request import Regeneration, Request
 from blocks.ports import Ports
 from blocks.stop import StopToken
 from tasks.watch import watched
@@ -115,6 +116,28 @@ def attempting(ports: Ports, ticket: Ticket) -> Iterator[Attempt]:
             raise
         finally:
             ports.catalog.attempts.release(lease)
+
+
+@contextlib.contextmanager
+def answerable(ports: Ports, request: Request) -> Iterator[None]:
+    """If the request is refused before its attempt begins, the ticket that it was handed ends in error."""
+    try:
+        yield
+    except Stopped:
+        raise
+    except ReforgeError as error:
+        with contextlib.suppress(Stopped, Refused, NotFound):
+            _refuse(ports, request, str(error))
+        raise
+
+
+def _refuse(ports: Ports, request: Request, error: str) -> None:
+    if request.ticket is None:
+        return
+    image = request.image if isinstance(request, Regeneration) else None
+    ports.catalog.tickets.accept(request.ticket, request.user, request.appliance, image, request.token or "")
+    lease = ports.catalog.attempts.begin(request.ticket, ports.home_id, in_process=True)
+    ports.catalog.attempts.fail(lease, error)
 
 
 def _dead(ports: Ports, name: str) -> bool:

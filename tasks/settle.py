@@ -32,9 +32,10 @@ def settle_unchanged(attempt: Attempt, start: Prior, prospect: Prospect) -> Summ
         raise Contradiction("Nothing can be unchanged without an earlier image", "Run it with rebuild")
     ports = attempt.ports
     ports.store.verify(before.file.sha256, before.file.size, attempt.stop.check)
-    blobs = {package.sha256: package.size for package in (*before.lock.packages, *before.lock.tools)}
-    kept = {sha256: size for sha256, size in blobs.items() if ports.store.has(sha256)}
-    if doomed := ports.catalog.blobs.take(attempt.ticket, {before.file.sha256: before.file.size, **kept}):
+    packages = (*before.lock.packages, *before.lock.tools)
+    wanted = [before.file.sha256, before.lock.index, *(package.sha256 for package in packages)]
+    blobs = {sha256: ports.store.size(sha256) for sha256 in wanted if ports.store.has(sha256)}
+    if doomed := ports.catalog.blobs.take(attempt.ticket, blobs):
         raise Contradiction(f"{len(doomed)} blobs of the earlier image are being removed", "Run it again with rebuild")
     stages = tuple(stage.model_copy(update={"seconds": 0.0, "reused": True}) for stage in before.stages)
     reason = "; ".join(prospect.plan.reasons)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlparse
@@ -74,7 +73,7 @@ def test_the_runs_page_shows_progress_differences_and_summary(done: Summary, api
     assert {"progress", "table", "markdown"} <= set(kinds)
     query = {"logs": {"flow_run_id": {"any_": [done.flow_run]}}, "limit": 200}
     lines = [row["message"] for row in httpx.post(f"{api}/logs/filter", json=query).json()]
-    assert "reforge: installing packages" in lines
+    assert any(line.startswith("reforge: packages installed") for line in lines)
 
 
 def test_each_stages_whole_log_is_in_the_store(done: Summary, ports: Ports) -> None:
@@ -107,12 +106,14 @@ def test_exact_arrives_at_the_recorded_bytes_or_says_what_is_gone(
     assert record.generation.file is not None
     try:
         exact = regenerate_image(example.USER, *parent, policy="exact")
-    except PackagesGone as gone:
-        assert any(package.name in gone.what for package in record.generation.lock.packages)
+    except PackagesGone as error:
+        gone = error.what
     else:
         assert isinstance(exact, Summary)
         assert exact.file is not None
         assert exact.file.sha256 == record.generation.file.sha256
+        return
+    assert any(package.name in gone for package in record.generation.lock.packages)
 
 
 @pytest.mark.boot
@@ -141,7 +142,7 @@ def test_the_image_boots_and_is_what_the_lock_says(
 def test_no_trace_of_the_attempts_is_left(done: Summary, home: Path, ports: Ports) -> None:
     """Work folders, reservations, unfinished uploads, intents and attempt locks are gone."""
     assert done.state == "complete"
-    assert os.listdir(home / "work") == []
+    assert list((home / "work").iterdir()) == []
     assert list((home / "reservations").glob("*.reservation")) == []
     assert list((home / "attempts").iterdir()) == []
     assert ports.store.unfinished() == ()
