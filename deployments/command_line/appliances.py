@@ -38,21 +38,21 @@ def import_(file: ExistingFile, /, *, user: str, output: Output = PLAIN) -> None
 
 @appliance.command
 def export(
-    number: Number, /, *, output_: Annotated[Path | None, Parameter(name="--output")] = None, output: Output = PLAIN
+    number: Number, /, *, target: Annotated[Path | None, Parameter(name="--output")] = None, output: Output = PLAIN
 ) -> None:
     """Write an appliance as YAML, from which it can be imported again.
 
     Args:
         number: The appliance's number.
-        output_: The file to write to; standard output unless given.
+        target: The file to write to; standard output unless given.
     """
     with opened() as ports:
         stored = ports.catalog.appliances.get(number)
     document = stored.appliance.document()
     text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=sys.maxsize)
-    if output_ is not None:
-        output_.write_text(text, "utf-8")
-        output.show({**_row(stored), "file": str(output_)}, f"Written to {output_}")
+    if target is not None:
+        target.write_text(text, "utf-8")
+        output.show({**_row(stored), "file": str(target)}, f"Written to {target}")
     elif output.json:
         output.show(document)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -46,10 +47,11 @@ def generate(  # noqa: PLR0913 - the command's options
         {"user": user, "appliance": appliance, "format": format_, "compress": compress, "key": key}, "the request"
     )
 
-    def story(ticket: int, token: str) -> State[Any]:
+    def story(ticket: int, token: str, running: Callable[..., None]) -> State[Any]:
         from flows.generate import generate_image  # noqa: PLC0415 - Prefect is imported after its server is named
 
-        return generate_image(user, appliance, format_, compress, ticket, token, return_state=True)
+        run = generate_image.with_options(on_running=[running])
+        return run(user, appliance, format_, compress, ticket, token, return_state=True)
 
     return _make(request, story, output, verbose=verbose)
 
@@ -87,11 +89,12 @@ def regenerate(  # noqa: PLR0913 - the command's options
         "the request",
     )
 
-    def story(ticket: int, token: str) -> State[Any]:
+    def story(ticket: int, token: str, running: Callable[..., None]) -> State[Any]:
         from flows.regenerate import regenerate_image  # noqa: PLC0415 - Prefect is imported after its server is named
 
         arguments = (user, appliance, image, policy, rebuild, force, ticket, token)
-        return regenerate_image(*arguments, plan_state=plan, return_state=True)
+        run = regenerate_image.with_options(on_running=[running])
+        return run(*arguments, plan_state=plan, return_state=True)
 
     return _make(request, story, output, verbose=verbose)
 

@@ -46,7 +46,7 @@ def settled(ports: Ports, number: int) -> Ticket:
     return ports.catalog.attempts.settle(number, liveness.judge(ports.home, ports.home_id))
 
 
-def image(ports: Ports, user: str, appliance: int, number: int) -> Ticket:
+def find(ports: Ports, user: str, appliance: int, number: int) -> Ticket:
     """The user's image of the appliance; raises UnknownUser, NotFound."""
     ports.catalog.users.get(user)
     ticket = ports.catalog.tickets.get(number)

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from blocks.errors import ForeignAppliance, NotFound, Refused
 from blocks.model import ImageFile, Ticket
 from deployments.command_line.differences import counts, differences
-from deployments.command_line.home import Number, image, lock, opened, settled
+from deployments.command_line.home import Number, find, lock, opened, settled
 from deployments.command_line.output import PLAIN, Output, fields, table, waiting
 
 if TYPE_CHECKING:
@@ -32,61 +32,61 @@ def images(user: str | None = None, appliance: Number | None = None, /, *, outpu
     output.show(found, table(*_COLUMNS, rows=[[row[name] for name in _COLUMNS] for row in found]))
 
 
-def packages(user: str, appliance: Number, image_: Number, /, *, output: Output = PLAIN) -> None:
+def packages(user: str, appliance: Number, image: Number, /, *, output: Output = PLAIN) -> None:
     """List the packages of an image.
 
     Args:
         user: Whose image it is.
         appliance: The appliance that it belongs to.
-        image_: Its ticket's number.
+        image: Its ticket's number.
     """
     with opened() as ports:
-        found = lock(ports, image(ports, user, appliance, image_).id).packages
+        found = lock(ports, find(ports, user, appliance, image).id).packages
     rows = [(each.name, each.version, each.architecture, each.size) for each in found]
     output.show([each.document() for each in found], table("package", "version", "architecture", "size", rows=rows))
 
 
-def diff(user: str, appliance: Number, image_: Number, other: Number, /, *, output: Output = PLAIN) -> None:
+def diff(user: str, appliance: Number, image: Number, other: Number, /, *, output: Output = PLAIN) -> None:
     """Show the package differences between two images of an appliance.
 
     Args:
         user: Whose images they are.
         appliance: The appliance that they belong to.
-        image_: The ticket's number of the image to start from.
+        image: The ticket's number of the image to start from.
         other: The ticket's number of the image to compare with it.
     """
     from blocks.model.changes import changes  # noqa: PLC0415 - heavy
 
     with opened() as ports:
-        before, after = (lock(ports, image(ports, user, appliance, number).id) for number in (image_, other))
+        before, after = (lock(ports, find(ports, user, appliance, number).id) for number in (image, other))
     moved = changes(before.packages, after.packages)
     text = fields(packages=counts(moved.counts()))
-    output.show({"image": image_, "other": other, "packages": moved.document()}, text, differences(moved))
+    output.show({"image": image, "other": other, "packages": moved.document()}, text, differences(moved))
 
 
-def verify(user: str, appliance: Number, image_: Number, /, *, output: Output = PLAIN) -> None:
+def verify(user: str, appliance: Number, image: Number, /, *, output: Output = PLAIN) -> None:
     """Read an image's stored file back and see that its bytes are what they should be.
 
     Args:
         user: Whose image it is.
         appliance: The appliance that it belongs to.
-        image_: Its ticket's number.
+        image: Its ticket's number.
     """
     with opened() as ports:
-        file = _file(ports, image(ports, user, appliance, image_))
+        file = _file(ports, find(ports, user, appliance, image))
         with waiting(f"Reading {file.name} back …"):
             ports.store.verify(file.sha256, file.size, _go_on)
-    document = {"ticket": image_, "file": file.name, "size": file.size, "sha256": file.sha256, "verified": True}
+    document = {"ticket": image, "file": file.name, "size": file.size, "sha256": file.sha256, "verified": True}
     output.show(document, fields(**document))
 
 
 def download(
     user: str,
     appliance: Number,
-    image_: Number,
+    image: Number,
     /,
     *,
-    output_: Annotated[Path, Parameter(name="--output")],
+    target: Annotated[Path, Parameter(name="--output")],
     output: Output = PLAIN,
 ) -> None:
     """Copy an image's file to a folder, verified; another file of that name is left as it is.
@@ -94,17 +94,17 @@ def download(
     Args:
         user: Whose image it is.
         appliance: The appliance that it belongs to.
-        image_: Its ticket's number.
-        output_: The folder; it is made if it isn't there.
+        image: Its ticket's number.
+        target: The folder; it is made if it isn't there.
     """
     with opened() as ports:
-        file = _file(ports, image(ports, user, appliance, image_))
-        output_.mkdir(parents=True, exist_ok=True)
-        target = output_ / file.name
+        file = _file(ports, find(ports, user, appliance, image))
+        target.mkdir(parents=True, exist_ok=True)
+        path = target / file.name
         with waiting(f"Copying {file.name}, {file.size / 1e6:.0f} MB …"):
-            if not _there(target, file):
-                ports.store.fetch(file.sha256, target, _go_on)
-    document = {"file": str(target), "size": file.size, "sha256": file.sha256}
+            if not _there(path, file):
+                ports.store.fetch(file.sha256, path, _go_on)
+    document = {"file": str(path), "size": file.size, "sha256": file.sha256}
     output.show(document, fields(**document))
 
 

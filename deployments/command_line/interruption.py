@@ -21,12 +21,18 @@ class Interruption:
     @contextmanager
     def heard(self) -> Iterator[None]:
         """Hear both signals; they raise KeyboardInterrupt here."""
-        before = {each: signal.signal(each, self._hear) for each in _SIGNALS}
+        before = {each: signal.getsignal(each) for each in _SIGNALS}
+        self.hear()
         try:
             yield
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+    def hear(self, *_told_by_prefect: object) -> None:
+        """Hear both signals from now on: also a hook for a run that begins, for Prefect then hears them instead."""
+        for each in _SIGNALS:
+            signal.signal(each, self._hear)
 
     @contextmanager
     def gently(self) -> Iterator[None]:

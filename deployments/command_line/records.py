@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from cyclopts.types import ExistingFile
 
-from deployments.command_line.home import Number, image, opened
+from deployments.command_line.home import Number, find, opened
 from deployments.command_line.output import PLAIN, Output, fields, waiting
 
 record = App(name="record", help="Earlier generations as files that travel.")
@@ -18,10 +18,10 @@ record = App(name="record", help="Earlier generations as files that travel.")
 def export(
     user: str,
     appliance: Number,
-    image_: Number,
+    image: Number,
     /,
     *,
-    output_: Annotated[Path, Parameter(name="--output")],
+    target: Annotated[Path, Parameter(name="--output")],
     with_packages: bool = False,
     output: Output = PLAIN,
 ) -> None:
@@ -30,17 +30,17 @@ def export(
     Args:
         user: Whose image it is.
         appliance: The appliance that it belongs to.
-        image_: Its ticket's number.
-        output_: The file to write to.
+        image: Its ticket's number.
+        target: The file to write to.
         with_packages: Write a tar that holds the package files as well, so that it can be made again exactly.
     """
     from blocks import portable  # noqa: PLC0415 - heavy
 
     with opened() as ports:
-        ticket = image(ports, user, appliance, image_)
-        with waiting(f"Writing {output_} …"):
-            portable.export_record(ports, ticket.id, output_, with_packages=with_packages)
-    document = {"image": ticket.id, "file": str(output_), "size": output_.stat().st_size}
+        ticket = find(ports, user, appliance, image)
+        with waiting(f"Writing {target} …"):
+            portable.export_record(ports, ticket.id, target, with_packages=with_packages)
+    document = {"image": ticket.id, "file": str(target), "size": target.stat().st_size}
     output.show(document, fields(**document))
 
 

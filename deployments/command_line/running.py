@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from blocks.ports import Ports
 
-Story = Callable[[int, str], "State[Any]"]
-"""Runs a flow with a ticket and its token, and gives its final state."""
+Story = Callable[[int, str, Callable[..., None]], "State[Any]"]
+"""Runs a flow with a ticket, its token and what to call once it is running; gives its final state."""
 
 _POLL = 1.0
 _ENDED_BY_ITSELF = "The run ended before it worked on the ticket"
@@ -92,13 +92,22 @@ class Generation:
 
         try:
             with embedded.server(self._ports.home, tell), self._interruption.gently():
-                _quieten(verbose=verbose)
-                with contextlib.redirect_stdout(sys.stderr):
-                    return _failure(story(self._number, self._token))
+                return self._tell_story(story, verbose=verbose)
         except httpx.HTTPError as error:
             return PrefectUnavailable(f"The Prefect API stopped answering: {error}", "Run it again")
         except ReforgeError as error:
             return error
+
+    def _tell_story(self, story: Story, *, verbose: bool) -> ReforgeError | None:
+        """Run the flow; nothing that it prints reaches standard output."""
+        from prefect.exceptions import TerminationSignal  # noqa: PLC0415 - heavy
+
+        _quieten(verbose=verbose)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                return _failure(story(self._number, self._token, self._interruption.hear))
+        except TerminationSignal:
+            raise KeyboardInterrupt from None
 
     def _end(self) -> Ticket:
         """The ended ticket: awaited while somebody else works on it, in error if nobody ever did."""
@@ -118,9 +127,7 @@ class Generation:
 
 
 def _quieten(*, verbose: bool) -> None:
-    """Runs tell their log to Prefect; on the terminal what they fail of is told once, by us."""
-    import prefect  # noqa: F401, PLC0415 - its import sets its loggers up
-
+    """Runs tell their log to Prefect; on the terminal we tell what they fail of, once."""
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).propagate = verbose
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from blocks.errors import ReforgeError
 from blocks.model import Receipt, Ticket
 from deployments.command_line import prefect_run
-from deployments.command_line.home import Number, image, opened
+from deployments.command_line.home import Number, find, opened
 from deployments.command_line.output import PLAIN, Output, fields, table, tell, waiting
 
 if TYPE_CHECKING:
@@ -18,16 +18,16 @@ _PATIENCE = 10.0
 _POLL = 0.25
 
 
-def status(user: str, appliance: Number, image_: Number, /, *, output: Output = PLAIN) -> None:
+def status(user: str, appliance: Number, image: Number, /, *, output: Output = PLAIN) -> None:
     """Show how far an image is, and what has happened to it.
 
     Args:
         user: Whose image it is.
         appliance: The appliance that it belongs to.
-        image_: Its ticket's number.
+        image: Its ticket's number.
     """
     with opened() as ports:
-        ticket = image(ports, user, appliance, image_)
+        ticket = find(ports, user, appliance, image)
         receipt = ports.catalog.receipts.get(ticket.id)
         events = [event.document() for event in ports.catalog.events.list(ticket.id)]
     document: dict[str, object] = {
@@ -43,16 +43,16 @@ def status(user: str, appliance: Number, image_: Number, /, *, output: Output = 
     output.show({**document, "events": events}, told, table("time", "state", "reason", rows=rows))
 
 
-def cancel(user: str, appliance: Number, image_: Number, /, *, output: Output = PLAIN) -> None:
+def cancel(user: str, appliance: Number, image: Number, /, *, output: Output = PLAIN) -> None:
     """Cancel an image that is being made, and show what was released.
 
     Args:
         user: Whose image it is.
         appliance: The appliance that it belongs to.
-        image_: Its ticket's number.
+        image: Its ticket's number.
     """
     with opened() as ports:
-        ticket = image(ports, user, appliance, image_)
+        ticket = find(ports, user, appliance, image)
         if ports.catalog.tickets.cancel(ticket.id, "cancelled at the command line"):
             _tell_prefect(ports, ticket.id)
         ticket = ports.catalog.tickets.get(ticket.id)
