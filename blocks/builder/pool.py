@@ -99,15 +99,16 @@ class Pool:
 
     def _accept(self, targets: Sequence[tuple[Package, Path]], job: Job) -> None:
         for package, path in targets:
-            if path.exists() and not self._right(path, package, job):
+            if not path.exists():
+                continue
+            if not self._right(path, package, job):
                 raise CorruptFile(
                     f"The file of {package.name} {package.version} is not the one that was promised: "
                     f"expected {package.size} bytes with sha256 {package.sha256}",
                     "The archive or a proxy on the way serves wrong bytes: try again, then check the proxy",
                 )
             self.path(package).parent.mkdir(exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                path.rename(self.path(package))
+            path.rename(self.path(package))
 
     @staticmethod
     def _right(path: Path, package: Package, job: Job) -> bool:

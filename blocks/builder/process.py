@@ -13,6 +13,7 @@ import selectors
 import shutil
 import signal
 import subprocess
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
@@ -30,6 +31,7 @@ ENVIRONMENT: Mapping[str, str] = {
 _TICK = 0.2
 _TAIL = 40
 _END = 10
+_GRAIN = 0.01
 _PACKAGES = {
     "bwrap": "bubblewrap",
     "newuidmap": "uidmap",
@@ -139,9 +141,24 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             descendant.kill()
     process.wait()
-    psutil.wait_procs(tree, timeout=_END)
+    _await(tree)
     if process.stdout is not None:
         process.stdout.close()
+
+
+def _await(tree: Sequence[psutil.Process]) -> None:
+    """Wait until none of them runs any more; one that only waits to be collected by its parent doesn't run."""
+    deadline = time.monotonic() + _END
+    while not all(map(ended, tree)) and time.monotonic() < deadline:
+        time.sleep(_GRAIN)
+
+
+def ended(process: psutil.Process) -> bool:
+    """Whether a process runs no more."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

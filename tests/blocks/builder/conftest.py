@@ -7,14 +7,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from blocks.builder import Builder, Built, Job, Order, Resolution
 from blocks.builder.archive import Archive
+from blocks.builder.process import ended
 from blocks.model import InstallProfile, Lock, OSProfile, Package, Recipe, Source
 from tests.blocks.builder.builder_child import CHILD
 from tests.blocks.builder.small_archive import BASE, Deb, Signer, SmallArchive
@@ -78,6 +81,14 @@ def make_recipe() -> Callable[..., Recipe]:
         return Recipe(name="small", version="1.0", revision=1, os_profile=os_profile, install_profile=install)
 
     return make
+
+
+def gone(processes: Sequence[psutil.Process]) -> bool:
+    """Whether all these processes end; they are waited for."""
+    deadline = time.monotonic() + 30
+    while not all(map(ended, processes)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return all(map(ended, processes))
 
 
 @dataclass
