@@ -122,7 +122,7 @@ def _text(summary: Summary) -> list[Table]:
         packages=counts(summary.packages),
         flow_run=summary.flow_run,
     )
-    stages = [(each.name, f"{each.seconds:.1f}", "yes" if each.reused else "no") for each in summary.stages]
+    stages = [(each.name, f"{each.seconds:.1f}", each.reused) for each in summary.stages]
     shown = [table("stage", "seconds", "reused", rows=stages)] if stages else []
     if (file := summary.file) is not None:
         shown.append(fields(file=file.name, size=f"{file.size} bytes", sha256=file.sha256, where=file.uri))

@@ -69,16 +69,26 @@ def table(*columns: str, rows: Iterable[Iterable[object]]) -> Table:
     """Rows under columns; None stays empty."""
     made = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        made.add_row(*("" if cell is None else str(cell) for cell in row))
+        made.add_row(*map(_text, row))
     return made
 
 
 def fields(**values: object) -> Table:
     """Names and values, one a line."""
     made = Table.grid(padding=(0, 2))
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
     for name, value in values.items():
-        made.add_row(name.replace("_", " "), "" if value is None else str(value))
+        made.add_row(name.replace("_", " "), _text(value))
     return made
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
 
 
 def _console(*, stderr: bool) -> Console:

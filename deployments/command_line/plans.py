@@ -50,7 +50,7 @@ def _foresee(request: Regeneration) -> Plan:
 
 def _text(made: Plan) -> list[Table]:
     seconds = "unknown" if made.seconds is None else f"{made.seconds:.1f} s"
-    stages = [(each.name, "yes" if each.reuse else "no", each.seconds) for each in made.stages]
+    stages = [(each.name, each.reuse, each.seconds) for each in made.stages]
     told = fields(
         verdict=made.verdict,
         reasons="\n".join(made.reasons),

@@ -134,5 +134,5 @@ def _quieten(*, verbose: bool) -> None:
 
 def _failure(state: State[Any]) -> ReforgeError | None:
     """The error that the run ended in, as far as it is one of ours."""
-    data = state.data
-    return data if isinstance(data, ReforgeError) else None
+    failure = state.result(raise_on_failure=False) if state.is_failed() else None
+    return failure if isinstance(failure, ReforgeError) else None

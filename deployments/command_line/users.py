@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from blocks.errors import InvalidInput
+from deployments.command_line.home import opened
 from deployments.command_line.output import PLAIN, Output, fields, table
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from blocks.catalog import Account
-
-from deployments.command_line.home import opened
 
 user = App(name="user", help="Who may use this installation.")
 _STANDARD = ("image_generate", "appliance_create")
@@ -50,7 +49,7 @@ def list_(*, output: Output = PLAIN) -> None:
     """List the users, by name."""
     with opened() as ports:
         found = [_document(account) for account in ports.catalog.users.list()]
-    rows = [(row["name"], row["active"], row["has_password"], ", ".join(row["entitlements"])) for row in found]
+    rows = [(row["name"], row["active"], row["has_password"], row["entitlements"]) for row in found]
     output.show(found, table("name", "active", "password", "entitlements", rows=rows))
 
 
