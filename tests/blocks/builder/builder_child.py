@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from blocks.builder import Builder, Job, Order, content
@@ -14,6 +15,12 @@ from blocks.errors import ReforgeError
 from blocks.model import Lock, Recipe
 
 CHILD = Path(__file__).resolve()
+
+
+def tell(*words: str) -> None:
+    """Write a line that is read at once."""
+    sys.stdout.write(" ".join(words) + "\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -31,11 +38,11 @@ def main() -> None:
     order = Order(recipe, Lock.parse_json(wanted.lock.read_text("utf-8")), "9-1")
     builder = Builder(wanted.home, cache_limit=10**12, pool_limit=10**12, tmpfs=not wanted.folder)
     try:
-        built = builder.run(wanted.stage, order, Job(report=lambda line: print("line", line, flush=True)))
+        built = builder.run(wanted.stage, order, Job(report=lambda line: tell("line", line)))
     except ReforgeError as error:
-        print("failed", type(error).__name__, error, flush=True)
+        tell("failed", type(error).__name__, str(error))
         return
-    print("done", wanted.stage, content.sha256(built.checkpoint.path, lambda: None), flush=True)
+    tell("done", wanted.stage, content.sha256(built.checkpoint.path, lambda: None))
 
 
 if __name__ == "__main__":

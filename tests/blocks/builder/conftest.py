@@ -20,7 +20,7 @@ from blocks.builder.archive import Archive
 from blocks.builder.process import ended
 from blocks.model import InstallProfile, Lock, OSProfile, Package, Recipe, Source
 from tests.blocks.builder.builder_child import CHILD
-from tests.blocks.builder.small_archive import BASE, Deb, Signer, SmallArchive
+from tests.blocks.builder.small_archive import BASE, Deb, Signer, SmallArchive, tool
 
 LIMIT = 10**12
 
@@ -193,8 +193,7 @@ def copy_home(source: Path, target: Path) -> None:
     """Copy pool, index and tools of a home."""
     (target / "cache").mkdir(parents=True)
     for name in ("pool", "index", "tools"):
-        argv = ["cp", "--archive", "--reflink=auto", str(source / "cache" / name), str(target / "cache")]
-        subprocess.run(argv, check=True)  # noqa: S607
+        tool("cp", "--archive", "--reflink=auto", str(source / "cache" / name), str(target / "cache"))
 
 
 @pytest.fixture(scope="session")
@@ -204,7 +203,7 @@ def ordinary() -> Iterator[tuple[str, ...]]:
         yield ()
         return
     name = f"reforge-test-{os.getpid()}"
-    subprocess.run(["useradd", "--create-home", name], check=True)  # noqa: S607
+    tool("useradd", "--create-home", name)
     as_user = ("runuser", "-u", name, "--", "env", "-i", f"HOME=/home/{name}", "PATH=/usr/bin:/bin")
     try:
         reached = subprocess.run([*as_user, sys.executable, str(CHILD), "--help"], check=False, capture_output=True)
@@ -212,4 +211,4 @@ def ordinary() -> Iterator[tuple[str, ...]]:
             pytest.skip("an ordinary user can't reach this Python or the project's folder")
         yield as_user
     finally:
-        subprocess.run(["userdel", "--remove", name], check=False, capture_output=True)  # noqa: S607
+        tool("userdel", "--remove", name)

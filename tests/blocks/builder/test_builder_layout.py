@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def test_partitions_lie_in_order_without_overlap(size: int, swap: int) -> None:
     """Every partition starts where the one before ends, on whole mebibytes, with room for both partition tables."""
     rows = list(layout.partitions(size * MIB, swap * MIB, IDENTITIES).values())
     assert rows[0].offset == MIB
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         assert after.offset == before.offset + before.size
     assert rows[-1].offset + rows[-1].size == (size - 1) * MIB
     assert all(row.offset % MIB == row.size % MIB == 0 and row.size > 0 for row in rows)

@@ -21,7 +21,7 @@ def test_output_comes_line_by_line(lines: Lines) -> None:
 
 def test_a_failure_carries_status_and_end() -> None:
     """A failed program raises with its status and the end of what it printed, also across processes."""
-    with pytest.raises(process.ProgramFailed, match="sh ended with status 3: .*99 | 100") as caught:
+    with pytest.raises(process.ProgramFailed, match=r"sh ended with status 3: .*99 \| 100") as caught:
         process.run(["sh", "-c", "seq 100; exit 3"], Job())
     assert caught.value.status == 3
     assert caught.value.tail == tuple(str(number) for number in range(61, 101))

@@ -141,7 +141,7 @@ def test_an_ended_server_is_unreachable(profile: OSProfile, archive: Archive, se
     closed.end()
     moved = profile.sources[0].model_copy(update={"address": closed.address})
     assert closed.address != address
-    with pytest.raises(MirrorUnreachable, match="Could not connect|Connection refused") as caught:
+    with pytest.raises(MirrorUnreachable, match=r"Could not connect|Connection refused") as caught:
         archive.packages(profile.model_copy(update={"sources": (moved,)}), Job())
     assert caught.value.transient
 
