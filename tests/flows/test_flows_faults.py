@@ -43,23 +43,23 @@ def _newest(ports: Ports) -> Ticket:
     return ports.catalog.tickets.list()[-1]
 
 
-def _building(ports: Ports, before: int) -> Ticket:
-    """The new ticket, once its root file system is being installed inside the sandbox."""
+def _building(ports: Ports, before: int, process: subprocess.Popen[str]) -> tuple[Ticket, list[psutil.Process]]:
+    """The new ticket, once its packages are being installed inside the sandbox, and the build's processes."""
+    flow = psutil.Process(process.pid)
+
+    def tree() -> list[psutil.Process]:
+        return flow.children(recursive=True)
 
     def begun() -> bool:
         ticket = _newest(ports)
-        return ticket.id > before and ticket.stage == "rootfs" and any(_sandboxes())
+        return ticket.id > before and ticket.stage == "rootfs" and "mmdebstrap" in {row.name() for row in tree()}
 
     wait_until(begun, "the stage rootfs runs", 120)
-    return _newest(ports)
+    return _newest(ports), tree()
 
 
-def _sandboxes() -> list[psutil.Process]:
-    return [process for process in psutil.process_iter(["name"]) if process.info["name"] == "mmdebstrap"]
-
-
-def _nothing_left(home: Path, ports: Ports) -> None:
-    wait_until(lambda: not _sandboxes(), "no process of the build lives")
+def _nothing_left(home: Path, ports: Ports, tree: list[psutil.Process]) -> None:
+    wait_until(lambda: not any(process.is_running() for process in tree), "no process of the build lives")
     assert list((home / "work").iterdir()) == []
     assert ports.store.unfinished() == ()
     assert ports.catalog.intents.pending() == []
@@ -70,8 +70,9 @@ def _nothing_left(home: Path, ports: Ports) -> None:
 def test_a_cancel_in_the_catalog_ends_the_run_with_a_receipt(first: Summary, home: Path, ports: Ports) -> None:
     """The ticket is cancelled at once, the run ends as Cancelled, and what was released is written down."""
     appliance = ports.catalog.tickets.get(first.ticket).appliance
+    before = _newest(ports).id
     with regenerating(USER, appliance, first.ticket) as process:
-        ticket = _building(ports, first.ticket)
+        ticket, tree = _building(ports, before, process)
         assert ports.catalog.tickets.cancel(ticket.id, "the test asked for it")
         assert process.communicate(timeout=60)[0].strip() == "CANCELLED"
     assert ports.catalog.tickets.get(ticket.id).state == "cancelled"
@@ -79,7 +80,7 @@ def test_a_cancel_in_the_catalog_ends_the_run_with_a_receipt(first: Summary, hom
     assert receipt is not None
     assert any("work folder" in row for row in receipt.released)
     assert any("reservation" in row for row in receipt.released)
-    _nothing_left(home, ports)
+    _nothing_left(home, ports, tree)
 
 
 def test_a_cancel_in_prefect_reaches_a_run_in_a_plain_process(
@@ -87,13 +88,14 @@ def test_a_cancel_in_prefect_reaches_a_run_in_a_plain_process(
 ) -> None:
     """What the button in the UI does ends the build and cancels the ticket."""
     appliance = ports.catalog.tickets.get(first.ticket).appliance
+    before = _newest(ports).id
     with regenerating(USER, appliance, first.ticket) as process:
-        ticket = _building(ports, _newest(ports).id - 1 if _newest(ports).state == "requested" else _newest(ports).id)
+        ticket, tree = _building(ports, before, process)
         wanted = {"state": {"type": "CANCELLING", "name": "Cancelling"}, "force": False}
         httpx.post(f"{api}/flow_runs/{ticket.flow_run}/set_state", json=wanted).raise_for_status()
         assert process.communicate(timeout=60)[0].strip() == "CANCELLED"
     assert ports.catalog.tickets.get(ticket.id).state == "cancelled"
-    _nothing_left(home, ports)
+    _nothing_left(home, ports, tree)
 
 
 def test_a_killed_process_leaves_a_ticket_that_says_what_to_do(first: Summary, home: Path, ports: Ports) -> None:
@@ -103,17 +105,16 @@ def test_a_killed_process_leaves_a_ticket_that_says_what_to_do(first: Summary, h
     appliance = ports.catalog.tickets.get(first.ticket).appliance
     before = _newest(ports).id
     with regenerating(USER, appliance, first.ticket) as process:
-        ticket = _building(ports, before)
+        ticket, tree = _building(ports, before, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    wait_until(lambda: not _sandboxes(), "no process of the build lives")
     settled = ports.catalog.attempts.settle(ticket.id, liveness.judge(home, ports.home_id))
     assert settled.state == "error"
     assert "Run it again" in settled.error
     again = regenerate_image(USER, appliance, ticket.id)
     assert isinstance(again, Summary)
     assert again.state == "complete"
-    _nothing_left(home, ports)
+    _nothing_left(home, ports, tree)
 
 
 def test_force_cancels_a_running_parent_and_without_it_that_is_refused(first: Summary, ports: Ports) -> None:
@@ -121,7 +122,7 @@ def test_force_cancels_a_running_parent_and_without_it_that_is_refused(first: Su
     appliance = ports.catalog.tickets.get(first.ticket).appliance
     before = _newest(ports).id
     with regenerating(USER, appliance, first.ticket) as process:
-        running = _building(ports, before)
+        running, _ = _building(ports, before, process)
         with pytest.raises(ParentRunning, match=str(running.id)):
             admit(ports, Regeneration(user=USER, appliance=appliance, image=running.id))
         forced, _ = admit(ports, Regeneration(user=USER, appliance=appliance, image=running.id, force=True))
@@ -248,7 +249,7 @@ def test_what_cannot_be_built_ends_the_ticket_in_error(
     with pytest.raises(error, match=told):
         generate_image(USER, ports.catalog.appliances.add(USER, appliance))
     assert (_newest(ports).state, told in _newest(ports).error) == ("error", True)
-    _nothing_left(home, ports)
+    _nothing_left(home, ports, [])
     assert first.file is not None
     ports.store.verify(first.file.sha256, first.file.size, lambda: None)
 
@@ -279,9 +280,10 @@ def test_the_flows_process_stays_small(first: Summary, ports: Ports) -> None:
         ),
     )
     program = (
-        "import resource, sys\nfrom flows.generate import generate_image\n"
+        "from pathlib import Path\nfrom flows.generate import generate_image\n"
         f"generate_image({USER!r}, {appliance})\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "rows = Path('/proc/self/status').read_text().splitlines()\n"
+        "print(next(row.split()[1] for row in rows if row.startswith('VmHWM:')))\n"
     )
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
