@@ -49,7 +49,7 @@ def export(
     with opened() as ports:
         stored = ports.catalog.appliances.get(number)
     document = stored.appliance.document()
-    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=sys.maxsize)
+    text = written(document)
     if target is not None:
         target.write_text(text, "utf-8")
         output.show({**_row(stored), "file": str(target)}, f"Written to {target}")
@@ -68,12 +68,24 @@ def list_(*, output: Output = PLAIN) -> None:
     output.show(found, table(*columns, rows=[row.values() for row in found]))
 
 
+def written(document: object) -> str:
+    """Plain data as YAML that a person can edit."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=sys.maxsize)
+
+
 class _Dumper(yaml.SafeDumper):
     """Texts of several lines are written as such."""
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=_style(value))
+
+
+def _style(value: str) -> str | None:
+    """Only in double quotes does YAML keep all characters: outside of them it takes some for the end of a line."""
+    if not all(character.isprintable() or character in "\t\n" for character in value):
+        return '"'
+    return "|" if "\n" in value else None
 
 
 _Dumper.add_representer(str, _text)
