@@ -1,0 +1,21 @@
+"""Prefect's server and UI, kept running until interrupted, so that runs can be looked at and started from commands."""
+
+from __future__ import annotations
+
+import signal
+
+from blocks.ports import Ports
+from deployments import embedded
+from deployments.command_line.output import tell
+
+
+def up(ports: Ports) -> None:
+    """Serve until SIGINT or SIGTERM; commands of the same home join the server."""
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    try:
+        with embedded.server(ports.home, tell) as address:
+            tell(f"Prefect's UI: {address.removesuffix('/api')} (Ctrl-C ends it)")
+            signal.sigwait(ends)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
