@@ -1,8 +1,9 @@
 """The one sandbox command that every stage runs in.
 
-`run` ends the tree when our thread dies, `unshare` makes the user and pid namespaces, `bwrap` lays out the file
-system: the unpacked tools as `/`, the pool and the inputs read-only, a work folder at one fixed place, an
-output folder. No network, no sight of the home folder, a fixed environment. As root the user namespace is left out.
+`run` ends the tree when our thread dies, `unshare` makes the user and pid namespaces with a /proc of their own, `bwrap`
+lays out the file system: the unpacked tools as `/`, the pool and the inputs read-only, a work folder at one fixed
+place, an output folder. No network, no sight of the home folder, a fixed environment. As root the user namespace is
+left out.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def remove(path: Path, job: Job) -> None:
 def _namespaces() -> list[str]:
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user", "--map-auto"]
     find("bwrap")
-    return ["unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--"]
+    return ["unshare", *user, "--mount", "--mount-proc", "--pid", "--fork", "--kill-child", "--"]
 
 
 def _frame() -> list[str]:

@@ -23,6 +23,7 @@ from tests.blocks.builder.builder_child import CHILD
 from tests.blocks.builder.small_archive import BASE, Deb, Signer, SmallArchive, tool
 
 LIMIT = 10**12
+DISK = 512
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +77,7 @@ def make_recipe() -> Callable[..., Recipe]:
     """A recipe of the suite bookworm without packages of its own; what is given is the install profile's."""
 
     def make(*packages: str, **given: object) -> Recipe:
-        install = InstallProfile.model_validate({"disk_size": 1024, **given})
+        install = InstallProfile.model_validate({"disk_size": DISK, **given})
         os_profile = OSProfile(suite="bookworm", packages=packages)
         return Recipe(name="small", version="1.0", revision=1, os_profile=os_profile, install_profile=install)
 
@@ -163,7 +164,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
         version="1.0",
         revision=1,
         os_profile=OSProfile(suite="bookworm"),
-        install_profile=InstallProfile(disk_size=1024),
+        install_profile=InstallProfile(disk_size=DISK),
     )
     return Workshop(home, builder, builder.resolve(recipe, None, Job()))
 
@@ -176,7 +177,7 @@ def plain(workshop: Workshop) -> dict[str, Built]:
         version="1.0",
         revision=1,
         os_profile=OSProfile(suite="bookworm"),
-        install_profile=InstallProfile(disk_size=1024),
+        install_profile=InstallProfile(disk_size=DISK),
     )
     return workshop.build(recipe)
 

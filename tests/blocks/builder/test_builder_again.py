@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,26 +26,31 @@ def sha256(path: Path) -> str:
 RANDOM = {"name": "dice", "content": "#!/bin/sh\nhead -c 16 /dev/urandom > /srv/dice\n"}
 
 
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder that an ordinary user reaches, far from the others."""
+    folder = Path(tempfile.mkdtemp(prefix="elsewhere-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
 def test_other_circumstances_same_bytes(
     plain: dict[str, Built],
     workshop: Workshop,
     make_recipe: Callable[..., Recipe],
     ordinary: tuple[str, ...],
     start: Start,
-    tmp_path_factory: pytest.TempPathFactory,
+    elsewhere: Path,
 ) -> None:
     """As an ordinary user, in another folder on disk, time zone and umask the packed image has the same bytes."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    for path in (folder, folder.parent):
-        path.chmod(0o755)
-    home = folder / "home"
+    home = elsewhere / "home"
     copy_home(workshop.home, home)
-    (folder / "recipe.json").write_text(make_recipe().model_dump_json(), "utf-8")
-    (folder / "lock.json").write_text(workshop.lock.model_dump_json(), "utf-8")
+    (elsewhere / "recipe.json").write_text(make_recipe().model_dump_json(), "utf-8")
+    (elsewhere / "lock.json").write_text(workshop.lock.model_dump_json(), "utf-8")
     if ordinary:
         tool("chown", "-R", f"{ordinary[2]}:", str(home))
-        tool("chmod", "o+x", str(folder.parent.parent))
-    argv = [str(home), str(folder / "recipe.json"), str(folder / "lock.json"), "pack", "--folder", "--umask=077"]
+    argv = [str(home), str(elsewhere / "recipe.json"), str(elsewhere / "lock.json"), "pack", "--folder", "--umask=077"]
     child = start(str(CHILD), *argv, user=[*ordinary, "env", "TZ=Pacific/Chatham", "LC_ALL=de_DE.UTF-8"])
     told = child.communicate()[0].splitlines()
     assert told[-1] == f"done pack {sha256(plain['pack'].checkpoint.path)}", told[-5:]

@@ -12,9 +12,9 @@ import pytest
 from blocks.builder import Builder, Built, Job, Order, content, filename, identities
 from blocks.builder.programs import layout
 from blocks.builder.stages import pack
-from blocks.errors import DiskTooSmall
+from blocks.errors import DiskTooSmall, UnsupportedSuite
 from blocks.model import Recipe
-from tests.blocks.builder.conftest import LIMIT, Lines, Workshop
+from tests.blocks.builder.conftest import DISK, LIMIT, Lines, Workshop
 from tests.blocks.builder.small_archive import damage, tool
 
 pytestmark = pytest.mark.build
@@ -49,7 +49,7 @@ def test_each_stage_is_named_by_its_digest(
         assert built.result.digest == names[built.result.name]
         assert built.result.name == stage
         assert built.result.sha256 == content.sparse_sha256(built.checkpoint.path, lambda: None)
-        assert built.result.size == built.checkpoint.path.stat().st_blocks * 512
+        assert abs(built.result.size - built.checkpoint.path.stat().st_blocks * 512) < layout.MEBIBYTE
 
 
 def test_a_known_digest_is_looked_up(
@@ -75,20 +75,37 @@ def test_the_tree_has_exactly_the_locked_packages(plain: dict[str, Built], works
     assert installed == {(package.name, package.version, package.architecture) for package in workshop.lock.packages}
 
 
+def test_dpkg_finds_nothing_to_complain_about(plain: dict[str, Built], workshop: Workshop, tmp_path: Path) -> None:
+    """`dpkg --audit` is silent about the tree."""
+    with tarfile.open(plain["rootfs"].checkpoint.path) as tar:
+        below = [member for member in tar.getmembers() if member.name.startswith("./var/lib/dpkg/")]
+        tar.extractall(tmp_path, below, filter="data")
+    assert inside(workshop, "bin/dpkg", f"--admindir={tmp_path}/var/lib/dpkg", "--audit") == ""
+
+
+def test_a_recipe_is_checked_before_it_is_built(workshop: Workshop, make_recipe: Callable[..., Recipe]) -> None:
+    """A recipe that this machine can build passes the check; one of an unknown suite doesn't."""
+    recipe = make_recipe()
+    workshop.builder.check(recipe, Job())
+    unknown = recipe.model_copy(update={"os_profile": recipe.os_profile.model_copy(update={"suite": "sarge"})})
+    with pytest.raises(UnsupportedSuite, match="sarge"):
+        workshop.builder.check(unknown, Job())
+
+
 def test_the_disk_is_laid_out_as_planned(plain: dict[str, Built], workshop: Workshop) -> None:
     """The disk has the asked size and a valid table whose partitions lie where the layout says."""
     disk = plain["disk"].checkpoint
-    assert disk.path.stat().st_size == 1024 * layout.MEBIBYTE
+    assert disk.path.stat().st_size == DISK * layout.MEBIBYTE
     assert "No errors detected" in inside(workshop, "sbin/sfdisk", "--verify", str(disk.path))
     table = json.loads(inside(workshop, "sbin/sfdisk", "--json", str(disk.path)))["partitiontable"]
     found = {row["name"]: (row["start"] * 512, row["size"] * 512) for row in table["partitions"]}
-    wanted = layout.partitions(1024 * layout.MEBIBYTE, 0, dict.fromkeys(("grub", "efi", "root"), ""))
+    wanted = layout.partitions(DISK * layout.MEBIBYTE, 0, dict.fromkeys(("grub", "efi", "root"), ""))
     assert found == {name: (row.offset, row.size) for name, row in wanted.items()}
 
 
 def test_the_root_file_system_is_clean(plain: dict[str, Built], workshop: Workshop, tmp_path: Path) -> None:
     """A full check of the root file system finds nothing to mend."""
-    offset = layout.partitions(1024 * layout.MEBIBYTE, 0, dict.fromkeys(("grub", "efi", "root"), ""))["root"].offset
+    offset = layout.partitions(DISK * layout.MEBIBYTE, 0, dict.fromkeys(("grub", "efi", "root"), ""))["root"].offset
     copy = tmp_path / "root.ext4"
     argv = ["dd", f"if={plain['disk'].checkpoint.path}", f"of={copy}", "bs=1M", f"skip={offset >> 20}", "conv=sparse"]
     tool(*argv)
