@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +16,10 @@ def holding(home: Path, lease: Lease) -> Iterator[None]:
     """Be visibly alive as this attempt until the end of the context or of the process."""
     path = _path(home, lease.ticket, lease.number)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
+    partial = path.with_suffix(f".{os.getpid()}")
+    with partial.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        partial.rename(path)
         try:
             yield
         finally:
@@ -24,10 +27,15 @@ def holding(home: Path, lease: Lease) -> Iterator[None]:
 
 
 def judge(home: Path, home_id: str) -> Callable[[Lease], bool | None]:
-    """What tells of a lease whether its attempt lives; None for one of another machine."""
+    """What tells of a lease whether its attempt lives.
+
+    None, so that the lease decides, for one of another machine and for one that has just begun or just ended.
+    """
 
     def alive(lease: Lease) -> bool | None:
-        return lives(home, lease.ticket, lease.number) if lease.home == home_id else None
+        if lease.home != home_id or not _path(home, lease.ticket, lease.number).exists():
+            return None
+        return lives(home, lease.ticket, lease.number)
 
     return alive
 

@@ -27,15 +27,12 @@ def export_record(ports: Ports, ticket: int, target: Path, *, with_packages: boo
     record = ports.catalog.tickets.record(ticket)
     if record is None:
         raise NotFound(f"Ticket {ticket} has no record: it isn't complete", "Wait until it is, or choose another")
-    document = canonical(record.document())
-    if not with_packages:
-        target.write_bytes(document)
-        return
-    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
-        _add(tar, _RECORD, io.BytesIO(document), len(document))
-        for sha256 in _needed(record):
-            with ports.store.open(sha256) as file:
-                _add(tar, f"{_BLOBS}/{sha256}", file, ports.store.size(sha256))
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        _write(ports, record, partial, with_packages=with_packages)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def import_record(ports: Ports, source: Path, user: str, appliance: int | None = None) -> Ticket:
@@ -58,6 +55,18 @@ def import_record(ports: Ports, source: Path, user: str, appliance: int | None =
         ports.store.put_record(adopted)
         ports.catalog.blobs.take(ticket.id, _present(ports, adopted))
     return ticket
+
+
+def _write(ports: Ports, record: Record, target: Path, *, with_packages: bool) -> None:
+    document = canonical(record.document())
+    if not with_packages:
+        target.write_bytes(document)
+        return
+    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
+        _add(tar, _RECORD, io.BytesIO(document), len(document))
+        for sha256 in _needed(record):
+            with ports.store.open(sha256) as file:
+                _add(tar, f"{_BLOBS}/{sha256}", file, ports.store.size(sha256))
 
 
 def _needed(record: Record) -> Iterator[str]:

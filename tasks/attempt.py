@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from prefect import runtime
+from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
 
 from blocks import liveness
@@ -112,7 +113,8 @@ def attempting(ports: Ports, ticket: Ticket) -> Iterator[Attempt]:
             _fail(attempt, str(error))
             raise
         except BaseException as error:  # the run boundary: whatever it was, the ticket must not stay open
-            _fail(attempt, f"The run broke off: {type(error).__name__}: {error}. Run it again")
+            told = "its process was told to end" if isinstance(error, TerminationSignal) else repr(error)
+            _fail(attempt, f"The run broke off: {told}. Run it again; finished stages are reused")
             raise
         finally:
             ports.catalog.attempts.release(lease)

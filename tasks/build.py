@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from blocks.builder import STAGES, Built, Order, identities
 from blocks.errors import Unreproducible
 from blocks.model import StageName, StageResult
@@ -10,6 +13,7 @@ from tasks import present
 from tasks.attempt import Attempt
 from tasks.step import step
 
+_MILESTONES = ("reforge: ", "Fetch", "Unpacking ")
 _PERCENT: dict[StageName, int] = {"rootfs": 10, "disk": 60, "pack": 70}
 
 
@@ -20,11 +24,23 @@ def build(attempt: Attempt, stage: StageName, start: Prior, prospect: Prospect, 
     present.progress(attempt, _PERCENT[stage], stage)
     order = Order(start.recipe, prospect.lock, attempt.name, rebuild)
     expected = _expected(attempt, start, identities(start.recipe, prospect.lock)[stage])
-    with attempt.logged(stage) as job:
+    with attempt.logged(stage) as logged:
+        job = replace(logged, report=_told(attempt, stage, logged.report))
         built = attempt.ports.builder.run(stage, order, job, expected)
     if not built.result.reused:
         _record(attempt, built.result)
     return built
+
+
+def _told(attempt: Attempt, stage: StageName, report: Callable[[str], None]) -> Callable[[str], None]:
+    """A reporter that also tells the ticket's user the stage's milestones."""
+
+    def tell(line: str) -> None:
+        report(line)
+        if line.startswith(_MILESTONES):
+            attempt.advance("building", _PERCENT[stage], stage, line.removeprefix("reforge: "))
+
+    return tell
 
 
 def _expected(attempt: Attempt, start: Prior, name: str) -> str | None:

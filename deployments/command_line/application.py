@@ -38,6 +38,17 @@ def demo() -> int:
     return run()
 
 
+@application.command
+def up() -> int:
+    """Keep the Prefect server and its UI running until interrupted; commands of the same home use it."""
+    from deployments.command_line.home import opened  # noqa: PLC0415 - heavy
+    from deployments.up import up as serve  # noqa: PLC0415 - heavy
+
+    with opened() as ports:
+        serve(ports)
+    return 0
+
+
 for _command in (plan, generate, regenerate, status, cancel, images, packages, diff, verify, download):
     application.command(_command)
 for _group in (record, appliance, user):
