@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from blocks.builder import Job
 from blocks.catalog.tickets import TicketRequest
 from blocks.model import Ticket
 from blocks.model.request import FirstGeneration, Regeneration, Request
@@ -32,11 +31,10 @@ def load(ports: Ports, request: Request) -> Prior:
 
 
 def create(ports: Ports, request: Request, start: Prior) -> Ticket:
-    """The ticket of the request: the one it was handed, or a new one; a machine that can't build it creates none."""
+    """The ticket of the request: the one it was handed, or a new one."""
     image = request.image if isinstance(request, Regeneration) else None
     if request.ticket is not None:
         return ports.catalog.tickets.accept(request.ticket, request.user, request.appliance, image, request.token or "")
-    ports.builder.check(start.recipe, Job())
     wanted = TicketRequest(
         user=request.user,
         appliance=request.appliance,

@@ -21,7 +21,7 @@ from typing import cast
 import psutil
 
 from blocks.builder import sandbox
-from blocks.builder.archive import Archive, supported
+from blocks.builder.archive import Archive
 from blocks.builder.checkpoints import Checkpoint, Checkpoints
 from blocks.builder.job import Job
 from blocks.builder.order import Order, Workshop
@@ -94,11 +94,6 @@ class Builder:
             if self._pool.has(package):
                 yield package.sha256, self._pool.path(package)
 
-    def check(self, recipe: Recipe, job: Job) -> None:
-        """Whether this machine can build the recipe at all; raises UnsupportedSuite, NoProgram or NoSandbox."""
-        supported(recipe.os_profile)
-        sandbox.check(job)
-
     @contextlib.contextmanager
     def _workplace(self, order: Order, job: Job) -> Iterator[None]:
         """Reserve disk space and have a work folder for the order, both gone afterwards."""
@@ -129,13 +124,14 @@ class Builder:
         """Have the stage's output: looked up, or made from the output of the stage before.
 
         `expected` is the content digest first recorded for it. Raises StageFailed with the end of the tool's log,
-        Unreproducible, NoSpace, or the stage's own errors.
+        Unreproducible, NoSpace, NoSandbox, NoProgram, or the stage's own errors.
         """
         began = time.monotonic()
         name = identities(order.recipe, order.lock)[stage]
         with self._checkpoints.building(name, job):
             found = self._checkpoints.find(stage, name, job)
             if found is None or order.rebuild:
+                sandbox.check(job)
                 with self._source(stage, order, job) as source, self._workplace(order, job), self._pool.used():
                     maker = self._maker(stage, name, order, source, job)
                     made = self._settle(*self._checkpoints.keep(stage, name, maker, job), found, expected)

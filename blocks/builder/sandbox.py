@@ -103,9 +103,9 @@ def _view(layout: Layout) -> list[str]:
         "/output",
     ]
     if isinstance(layout.work, Path):
-        argv += ["--bind", str(layout.work), "/work"]
+        argv += ["--bind", str(layout.work), "/build"]
     else:
-        argv += ["--size", str(layout.work), "--perms", "0755", "--tmpfs", "/work"]
+        argv += ["--size", str(layout.work), "--perms", "0755", "--tmpfs", "/build"]
     if layout.pool is not None:
         argv += ["--ro-bind", str(layout.pool), "/pool"]
     for name, path in layout.inputs.items():

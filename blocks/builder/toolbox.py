@@ -22,7 +22,7 @@ from blocks.errors import CorruptFile
 from blocks.model import Lock, Package
 
 _LINKS = ("bin", "sbin", "lib", "lib64")
-_POINTS = ("proc", "dev", "tmp", "work", "pool", "input", "output", "reforge", "root", "run")
+_POINTS = ("proc", "dev", "tmp", "build", "pool", "input", "output", "reforge", "root", "run")
 _KEPT = 3
 _IN_USE = 6 * 3600
 

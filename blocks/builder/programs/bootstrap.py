@@ -15,8 +15,8 @@ from typing import Any
 
 from blocks.builder.programs import command
 
-ROOT = Path("/work/root")
-_REPOSITORY = Path("/work/repository")
+ROOT = Path("/build/root")
+_REPOSITORY = Path("/build/repository")
 _HOST_KEYS = ("ecdsa", "ed25519", "rsa")
 
 

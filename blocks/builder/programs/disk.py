@@ -33,7 +33,7 @@ def main() -> None:
     if "swap" in rows:
         _swap(wanted, rows["swap"])
     print("reforge: writing the boot loaders", flush=True)
-    core, loader = grub.images(wanted["identities"]["filesystem"], Path("/work"))
+    core, loader = grub.images(wanted["identities"]["filesystem"], Path("/build"))
     grub.write_bios(DISK, core, rows["grub"])
     grub.write_efi(DISK, loader, rows["efi"], wanted["identities"]["serial"], wanted["epoch"])
 
@@ -96,7 +96,7 @@ def _append(pipe: IO[bytes], wanted: Mapping[str, Any], rows: dict[str, layout.P
     mounts = f"UUID={identity} / ext4 defaults,errors=remount-ro 0 1\n"
     if "swap" in rows:
         mounts += f"UUID={wanted['identities']['swap_area']} none swap sw 0 0\n"
-    folder = Path("/work/extra")
+    folder = Path("/build/extra")
     (folder / "boot/grub").mkdir(parents=True)
     (folder / "etc").mkdir()
     (folder / "etc/fstab").write_text(mounts, "utf-8")
@@ -108,7 +108,7 @@ def _append(pipe: IO[bytes], wanted: Mapping[str, Any], rows: dict[str, layout.P
 
 
 def _swap(wanted: Mapping[str, Any], partition: layout.Partition) -> None:
-    area = Path("/work/swap")
+    area = Path("/build/swap")
     with area.open("wb") as file:
         file.truncate(partition.size)
     command.run(["mkswap", "--quiet", "--uuid", wanted["identities"]["swap_area"], "--label", "swap", str(area)])

@@ -17,7 +17,7 @@ from blocks.builder.order import Order, Workshop
 from blocks.errors import CorruptFile, NotFound, PackagesGone
 from blocks.model import Lock, Recipe, digest
 
-FORMAT = 2
+FORMAT = 1
 _NOT_HERE = {"disk_size", "memory_size", "swap_size", "kernel_command_line"}
 _ROOM = 8
 _LEAST = 1024**3

@@ -83,13 +83,12 @@ def test_dpkg_finds_nothing_to_complain_about(plain: dict[str, Built], workshop:
     assert inside(workshop, "bin/dpkg", f"--admindir={tmp_path}/var/lib/dpkg", "--audit") == ""
 
 
-def test_a_recipe_is_checked_before_it_is_built(workshop: Workshop, make_recipe: Callable[..., Recipe]) -> None:
-    """A recipe that this machine can build passes the check; one of an unknown suite doesn't."""
+def test_an_unknown_suite_is_refused(workshop: Workshop, make_recipe: Callable[..., Recipe]) -> None:
+    """A recipe of a suite that the builder doesn't know has no lock."""
     recipe = make_recipe()
-    workshop.builder.check(recipe, Job())
     unknown = recipe.model_copy(update={"os_profile": recipe.os_profile.model_copy(update={"suite": "sarge"})})
     with pytest.raises(UnsupportedSuite, match="sarge"):
-        workshop.builder.check(unknown, Job())
+        workshop.builder.resolve(unknown, None, Job())
 
 
 def test_the_disk_is_laid_out_as_planned(plain: dict[str, Built], workshop: Workshop) -> None:

@@ -77,7 +77,7 @@ def test_a_program_sees_what_it_is_given_and_nothing_else(
     """Inside there is no network, no home folder, process or environment of ours; tools and input are fixed."""
     monkeypatch.setenv("REFORGE_SECRET", "secret")
     closed = ["/usr/bin/x", "/x", "/pool/x", "/input/file", "/reforge/blocks/builder/programs/look.py"]
-    opened = ["/work/x", "/output/x", "/tmp/x"]  # noqa: S108 (inside)
+    opened = ["/build/x", "/output/x", "/tmp/x"]  # noqa: S108 (inside)
     seen = [str(tmp_path), str(CHILD), str(Path.home() / ".profile"), "/etc/passwd", "/sys/kernel"]
     found = json.loads(sandbox.execute("look", {"write": closed + opened, "see": seen}, layout, Job())[-1])
     assert found["refused"] == closed
@@ -102,7 +102,7 @@ def test_work_may_be_a_folder(layout: sandbox.Layout, tmp_path: Path) -> None:
     """A folder given for the work is what the program finds at /work."""
     (tmp_path / "work").mkdir()
     placed = replace(layout, work=tmp_path / "work")
-    sandbox.execute("look", {"write": ["/work/x"], "see": []}, placed, Job())
+    sandbox.execute("look", {"write": ["/build/x"], "see": []}, placed, Job())
     assert (tmp_path / "work" / "x").read_text("utf-8") == "x"
 
 
