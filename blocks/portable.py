@@ -6,15 +6,15 @@ anywhere; `exact` needs the old package files: those that came along, or those t
 
 from __future__ import annotations
 
-import hashlib
 import io
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from blocks.errors import CorruptFile, InvalidInput, NotFound
+from blocks.errors import InvalidInput, NotFound
 from blocks.model import Appliance, Record, Ticket, canonical
 from blocks.ports import Ports
 
@@ -89,27 +89,26 @@ def _add(tar: tarfile.TarFile, name: str, file: IO[bytes], size: int) -> None:
 
 def _unpack(ports: Ports, source: Path) -> Record:
     record: Record | None = None
-    with tarfile.open(source) as tar, tempfile.TemporaryDirectory() as folder:
-        for member in tar:
-            content = tar.extractfile(member)
-            if content is None:
-                continue
+    with tarfile.open(source) as tar:
+        for member in filter(tarfile.TarInfo.isfile, tar):
             if member.name == _RECORD:
-                record = Record.parse_json(content.read(), f"{source}: {_RECORD}")
+                record = Record.parse_json(_content(tar, member).read(), f"{source}: {_RECORD}")
             elif member.name.startswith(f"{_BLOBS}/"):
-                path = Path(folder) / "blob"
-                path.write_bytes(content.read())
-                _keep(ports, path, member.name.rpartition("/")[2])
+                _keep(ports, _content(tar, member), member.name.rpartition("/")[2])
     if record is None:
         raise InvalidInput(f"{source} holds no {_RECORD}", "Name a file that `reforge record export` wrote")
     return record
 
 
-def _keep(ports: Ports, path: Path, sha256: str) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != sha256:
-        raise CorruptFile(f"The blob {sha256} of the exported record has other bytes ({found})", "Export it again")
-    ports.store.put_package(path, sha256)
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    return tar.extractfile(member) or io.BytesIO()
+
+
+def _keep(ports: Ports, content: IO[bytes], sha256: str) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        shutil.copyfileobj(content, file)
+        file.flush()
+        ports.store.put_package(Path(file.name), sha256)
 
 
 def _appliance(ports: Ports, user: str, record: Record) -> int:

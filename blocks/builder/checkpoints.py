@@ -82,16 +82,15 @@ class Checkpoints:
         """Let `make` write the file `data` into a folder and give it as a finished, still invisible entry."""
         partial = self._unfinished()
         partial.mkdir()
-        try:
-            facts = make(partial)
+        with contextlib.ExitStack() as unfinished:
+            unfinished.callback(shutil.rmtree, partial, ignore_errors=True)
+            facts = dict(make(partial))
             path = partial / "data"
             sha256, size = content.sparse_sha256(path, job.stop.check), path.stat().st_blocks * 512
-            manifest = {"sha256": sha256, "size": size, "facts": dict(facts)}
+            manifest = {"sha256": sha256, "size": size, "facts": facts}
             (partial / _MANIFEST).write_text(json.dumps(manifest), "utf-8")
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-        return Checkpoint(stage, digest, path, sha256, size, dict(facts)), partial
+            unfinished.pop_all()
+        return Checkpoint(stage, digest, path, sha256, size, facts), partial
 
     def publish(self, made: Checkpoint, partial: Path) -> Checkpoint:
         """Make a finished entry visible, unless one is there already: the first stays."""

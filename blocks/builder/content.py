@@ -30,12 +30,17 @@ def sparse_sha256(path: Path, check: Callable[[], None]) -> str:
     with path.open("rb") as file:
         for offset, chunk in _chunks(file):
             check()
-            for start in range(0, len(chunk), _BLOCK):
-                block = chunk[start : start + _BLOCK]
-                if block != _ZEROS[: len(block)]:
-                    total.update((offset + start).to_bytes(8, "big"))
-                    total.update(block)
+            for start, block in _blocks(chunk):
+                total.update((offset + start).to_bytes(8, "big"))
+                total.update(block)
     return total.hexdigest()
+
+
+def _blocks(chunk: bytes) -> Iterator[tuple[int, bytes]]:
+    for start in range(0, len(chunk), _BLOCK):
+        block = chunk[start : start + _BLOCK]
+        if block != _ZEROS[: len(block)]:
+            yield start, block
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -50,12 +51,11 @@ class Catalog:
 
     @classmethod
     def _after(cls, step: Callable[[Database], None], url: str) -> Self:
-        database = Database(url)
-        try:
+        with contextlib.ExitStack() as unfinished:
+            database = Database(url)
+            unfinished.callback(database.close)
             step(database)
-        except BaseException:
-            database.close()
-            raise
+            unfinished.pop_all()
         return cls(database)
 
     def __enter__(self) -> Self:

@@ -13,19 +13,22 @@ def within(root: Path, path: str) -> Path:
     """A path of the image below `root`, every link on its way followed as the image itself would follow it."""
     done, left, hops = root, _parts(path), 0
     while left:
-        part = left.pop(0)
-        if part == "..":
-            done = done.parent if done != root else root
-        elif (done / part).is_symlink():
+        step = _step(root, done, left.pop(0))
+        if step.is_symlink():
             hops += 1
-            if hops > _HOPS:
-                command.fail(f"{path} is a link that leads nowhere")
-            target = str((done / part).readlink())
-            done = root if target.startswith("/") else done
+            target = str(step.readlink())
+            step = root if target.startswith("/") else done
             left = _parts(target) + left
-        else:
-            done /= part
+        if hops > _HOPS:
+            command.fail(f"{path} is a link that leads nowhere")
+        done = step
     return done
+
+
+def _step(root: Path, done: Path, part: str) -> Path:
+    if part == "..":
+        return done.parent if done != root else root
+    return done / part
 
 
 def place(root: Path, path: str) -> Path:
