@@ -34,7 +34,7 @@ class Ports:
         """
         settings = settings or Settings()
         home = settings.home.absolute()
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         store = open_store(settings.store())
         builder = Builder(
             home,

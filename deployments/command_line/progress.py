@@ -58,14 +58,13 @@ def _display() -> Iterator[Show]:
 
 
 def _lines() -> Show:
-    """One line each time that state or stage change."""
-    shown: list[tuple[str, str]] = []
+    """One line each time that there is something new to tell."""
+    shown: list[str] = []
 
     def show(ticket: Ticket) -> None:
-        now = (ticket.state, ticket.stage)
-        if now not in shown[-1:]:
-            shown.append(now)
-            tell(f"{ticket.percent:3} % {_told(ticket)}")
+        if shown[-1:] != [line := f"{ticket.percent:3} % {_told(ticket)}"]:
+            shown[:] = [line]
+            tell(line)
 
     return show
 
