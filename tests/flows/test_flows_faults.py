@@ -34,7 +34,7 @@ from blocks.model.summary import Summary
 from blocks.ports import Ports
 from tests.flows.conftest import USER, small
 from tests.flows.runner import regenerating
-from tests.flows.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.flow, pytest.mark.build]
 

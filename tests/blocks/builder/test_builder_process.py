@@ -62,7 +62,8 @@ def test_input_nobody_reads_is_no_obstacle() -> None:
 def test_who_stays_behind_is_ended() -> None:
     """A descendant that keeps the output open when the program has ended doesn't hold us up, and is ended."""
     told = process.run(["sh", "-c", "sleep 1000 & echo $!"], Job())
-    assert not psutil.pid_exists(int(told[0])) or process.ended(psutil.Process(int(told[0])))
+    left = [row for row in psutil.process_iter() if row.pid == int(told[0])]
+    assert gone(left)
 
 
 STUBBORN = "trap '' TERM; (trap '' TERM; setsid sleep 1000) & (trap '' TERM; sleep 1001) & echo ready; sleep 1002"
