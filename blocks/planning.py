@@ -69,7 +69,9 @@ def foresee(ports: Ports, start: Prior, job: Job, *, rebuild: bool = False, stat
             f"The archive has moved: the plan was made for state {state}, it is {evidence.state()} now",
             "Plan again and look at the differences",
         )
-    return Prospect(lock, evidence, plan(ports, start, lock, evidence, rebuild=rebuild))
+    made = plan(ports, start, lock, evidence, rebuild=rebuild)
+    packages = ports.builder.explained(start.recipe, lock, made.packages, job)
+    return Prospect(lock, evidence, made.model_copy(update={"packages": packages}))
 
 
 def plan(ports: Ports, start: Prior, lock: Lock, evidence: Evidence, *, rebuild: bool) -> Plan:

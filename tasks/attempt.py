@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from typing import IO
+from uuid import UUID
 
 from prefect import runtime
 from prefect.exceptions import TerminationSignal
@@ -30,13 +31,17 @@ _LINES_PER_SECOND = 20
 
 
 class Attempt:
-    """The ports, the lease, the stop token, and where lines and progress go."""
+    """The ports, the lease, the stop token, and where lines and progress go.
+
+    `released` collects what was given back, for the receipt; `progress` is the run's progress artifact.
+    """
 
     def __init__(self, ports: Ports, lease: Lease, stop: StopToken) -> None:
         self.ports = ports
         self.lease = lease
         self.stop = stop
         self.released: list[str] = []
+        self.progress: UUID | None = None
 
     @property
     def ticket(self) -> int:

@@ -17,7 +17,7 @@ _MILESTONES = ("reforge: ", "Fetch", "Unpacking ")
 _PERCENT: dict[StageName, int] = {"rootfs": 10, "disk": 60, "pack": 70}
 
 
-@step("build", minutes=120, tag="build")
+@step("build", minutes=120, tag="build", shown="build {stage}")
 def build(attempt: Attempt, stage: StageName, start: Prior, prospect: Prospect, *, rebuild: bool) -> Built:
     """The stage's output; its digest's first recorded bytes must be met. Raises what the builder raises."""
     attempt.advance("building", _PERCENT[stage], stage, f"Stage {stage}, {STAGES.index(stage) + 1} of {len(STAGES)}")

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from prefect import runtime
-from prefect.artifacts import create_markdown_artifact, create_progress_artifact, create_table_artifact
+from typing import cast
+from uuid import UUID
 
-from blocks.model import Plan
+from prefect import runtime
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from blocks.model import PackageChange, Plan
 from blocks.model.summary import Summary
 from tasks.attempt import Attempt
 
 
 def progress(attempt: Attempt, percent: int, stage: str) -> None:
-    """The progress bar of the run."""
-    if _shown():
-        create_progress_artifact(float(percent), f"progress-{attempt.name}", f"Ticket {attempt.ticket}: {stage}")
+    """The progress bar of the run: one artifact, brought up to date."""
+    if not _shown():
+        return
+    told = f"Ticket {attempt.ticket}: {stage}"
+    if attempt.progress is None:
+        made = create_progress_artifact(float(percent), f"progress-{attempt.name}", told)
+        attempt.progress = cast("UUID", made)
+    else:
+        update_progress_artifact(attempt.progress, float(percent), told)
 
 
 def differences(attempt: Attempt, plan: Plan) -> None:
@@ -21,8 +35,8 @@ def differences(attempt: Attempt, plan: Plan) -> None:
     rows = [
         *({"package": row.name, "change": "added", "from": "", "to": row.version} for row in plan.packages.added),
         *({"package": row.name, "change": "removed", "from": row.version, "to": ""} for row in plan.packages.removed),
-        *(_moved("upgraded", row.name, row.before, row.after) for row in plan.packages.upgraded),
-        *(_moved("downgraded", row.name, row.before, row.after) for row in plan.packages.downgraded),
+        *(_moved("upgraded", row) for row in plan.packages.upgraded),
+        *(_moved("downgraded", row) for row in plan.packages.downgraded),
     ]
     if _shown():
         told = f"Verdict: {plan.verdict}. {'; '.join(plan.reasons)}"
@@ -31,6 +45,7 @@ def differences(attempt: Attempt, plan: Plan) -> None:
 
 def summary(attempt: Attempt, done: Summary) -> None:
     """What came of it, in words."""
+    progress(attempt, 100, done.state)
     if not _shown():
         return
     file = done.file
@@ -43,8 +58,9 @@ def summary(attempt: Attempt, done: Summary) -> None:
     create_markdown_artifact(text, f"summary-{attempt.name}", f"Ticket {done.ticket}")
 
 
-def _moved(change: str, name: str, before: str, after: str) -> dict[str, str]:
-    return {"package": name, "change": change, "from": before, "to": after}
+def _moved(change: str, row: PackageChange) -> dict[str, str]:
+    fixes = f"{len(row.cves)} CVE ids, the first {row.cves[0]}" if row.cves else ""
+    return {"package": row.name, "change": change, "from": row.before, "to": row.after, "fixes": fixes}
 
 
 def _shown() -> bool:

@@ -20,11 +20,15 @@ _Result = TypeVar("_Result")
 
 
 def step(
-    name: str, *, minutes: float, tag: str
+    name: str, *, minutes: float, tag: str, shown: str | None = None
 ) -> Callable[[Callable[_Parameters, _Result]], Task[_Parameters, _Result]]:
-    """A task of that name, with a timeout in minutes and a tag that concurrency limits can name."""
+    """A task of that name, with a timeout in minutes and a tag that concurrency limits can name.
+
+    `shown` is what a run of it is called on the run's page; it may name the step's parameters in braces.
+    """
     return task(
         name=name,
+        task_run_name=shown or name,
         tags=[f"reforge:{tag}"],
         retries=3,
         retry_delay_seconds=exponential_backoff(backoff_factor=2),

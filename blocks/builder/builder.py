@@ -20,7 +20,7 @@ from typing import cast
 
 import psutil
 
-from blocks.builder import sandbox
+from blocks.builder import changelog, sandbox
 from blocks.builder.archive import Archive
 from blocks.builder.checkpoints import Checkpoint, Checkpoints
 from blocks.builder.job import Job
@@ -32,7 +32,7 @@ from blocks.builder.stages import disk, pack, rootfs
 from blocks.builder.stages.resolve import Resolution, resolve
 from blocks.builder.toolbox import Toolbox
 from blocks.errors import Contradiction, CorruptFile, NotFound, StageFailed, Unreproducible
-from blocks.model import Lock, Recipe, StageName, StageResult
+from blocks.model import Lock, PackageChanges, Recipe, StageName, StageResult
 
 STAGES: tuple[StageName, ...] = ("rootfs", "disk", "pack")
 _GROWTH = 16
@@ -93,6 +93,21 @@ class Builder:
         for package in (*lock.packages, *lock.tools):
             if self._pool.has(package):
                 yield package.sha256, self._pool.path(package)
+
+    def explained(self, recipe: Recipe, lock: Lock, changes: PackageChanges, job: Job) -> PackageChanges:
+        """The changes with what the upgrades fix, by the changelogs of the new package files, which are fetched."""
+        by_name = {package.name: package for package in lock.packages}
+        workshop = self._workshop(Order(recipe, lock, "changelogs"))
+
+        def find(name: str) -> Path | None:
+            if (package := by_name.get(name)) is None:
+                return None
+            workshop.have((package,), job)
+            return self._pool.path(package)
+
+        with self._pool.used():
+            workshop.have([by_name[change.name] for change in changes.upgraded], job)
+            return changes.model_copy(update={"upgraded": changelog.explained(changes.upgraded, find)})
 
     @contextlib.contextmanager
     def _workplace(self, order: Order, job: Job) -> Iterator[None]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from blocks.errors import ForeignAppliance, NotFound, Refused
-from blocks.model import ImageFile, Ticket
+from blocks.errors import BuildFailed, ForeignAppliance, NotFound, Refused, Unavailable
+from blocks.model import ImageFile, Lock, PackageChanges, Ticket
 from deployments.command_line.differences import counts, differences
 from deployments.command_line.home import Number, find, lock, opened, settled
 from deployments.command_line.output import PLAIN, Output, fields, table, waiting
@@ -59,9 +59,19 @@ def diff(user: str, appliance: Number, image: Number, other: Number, /, *, outpu
 
     with opened() as ports:
         before, after = (lock(ports, find(ports, user, appliance, number).id) for number in (image, other))
-    moved = changes(before.packages, after.packages)
+        moved = _explained(ports, other, after, changes(before.packages, after.packages))
     text = fields(packages=counts(moved.counts()))
     output.show({"image": image, "other": other, "packages": moved.document()}, text, differences(moved))
+
+
+def _explained(ports: Ports, image: int, after: Lock, moved: PackageChanges) -> PackageChanges:
+    """With what the upgrades fix, as far as the package files can still be had."""
+    from blocks.builder import Job  # noqa: PLC0415 - heavy
+
+    try:
+        return ports.builder.explained(ports.catalog.tickets.recipe(image), after, moved, Job())
+    except (BuildFailed, Unavailable):
+        return moved
 
 
 def verify(user: str, appliance: Number, image: Number, /, *, output: Output = PLAIN) -> None:

@@ -10,7 +10,10 @@ from urllib.parse import unquote, urlparse
 import httpx
 import pytest
 
+from blocks import planning
+from blocks.builder import Job
 from blocks.errors import PackagesGone
+from blocks.model.request import Regeneration
 from blocks.model.summary import Summary
 from blocks.ports import Ports
 from deployments.demo import example
@@ -74,6 +77,18 @@ def test_the_runs_page_shows_progress_differences_and_summary(done: Summary, api
     query = {"logs": {"flow_run_id": {"any_": [done.flow_run]}}, "limit": 200}
     lines = [row["message"] for row in httpx.post(f"{api}/logs/filter", json=query).json()]
     assert any(line.startswith("reforge: packages installed") for line in lines)
+
+
+def test_the_plan_of_the_record_tells_what_the_upgrades_fix(
+    done: Summary, parent: tuple[int, int], ports: Ports
+) -> None:
+    """Among the upgrades since the recorded generation some name CVE ids in their changelogs."""
+    request = Regeneration(user=example.USER, appliance=parent[0], image=parent[1])
+    plan = planning.foresee(ports, planning.prior(ports, request), Job()).plan
+    assert plan.packages.counts() == done.packages
+    fixes = {change.name: change.cves for change in plan.packages.upgraded}
+    assert any(fixes.values())
+    assert all(name.startswith("CVE-") for names in fixes.values() for name in names)
 
 
 def test_each_stages_whole_log_is_in_the_store(done: Summary, ports: Ports) -> None:

@@ -289,3 +289,25 @@ def test_the_flows_process_stays_small(first: Summary, ports: Ports) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert int(done.stdout.split()[-1]) < 300 * 1024
     assert first.state == "complete"
+
+
+def test_a_run_that_is_tried_again_after_its_end_gets_a_new_ticket(first: Summary, ports: Ports) -> None:
+    """A run finds its own ticket again while that is open, and makes another with the same parent once it has ended."""
+    from prefect import flow  # noqa: PLC0415 (Prefect is imported after its server is named)
+
+    from tasks.create import create  # noqa: PLC0415
+    from tasks.load import load  # noqa: PLC0415
+
+    request = Regeneration(user=USER, appliance=ports.catalog.tickets.get(first.ticket).appliance, image=first.ticket)
+
+    @flow(persist_result=False)
+    def again() -> list[Ticket]:
+        start = load(ports, request)
+        made = [create(ports, request, start), create(ports, request, start)]
+        ports.catalog.tickets.cancel(made[0].id, "ended by the test")
+        return [*made, create(ports, request, start)]
+
+    one, same, other = again()
+    assert one.id == same.id != other.id
+    assert one.parent == other.parent == first.ticket
+    ports.catalog.tickets.cancel(other.id, "only asked for by the test")
