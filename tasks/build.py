@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ from tasks.step import step
 
 _MILESTONES = ("reforge: ", "Fetch", "Unpacking ")
 _PERCENT: dict[StageName, int] = {"rootfs": 10, "disk": 60, "pack": 70}
+_END: dict[StageName, int] = {"rootfs": 60, "disk": 70, "pack": 80}
+_STEP = 4
 
 
 @step("build", minutes=120, tag="build", shown="build {stage}")
@@ -33,12 +36,13 @@ def build(attempt: Attempt, stage: StageName, start: Prior, prospect: Prospect, 
 
 
 def _told(attempt: Attempt, stage: StageName, report: Callable[[str], None]) -> Callable[[str], None]:
-    """A reporter that also tells the ticket's user the stage's milestones."""
+    """A reporter that also tells the ticket's user the stage's milestones, each a step towards the next stage."""
+    percent = itertools.chain(range(_PERCENT[stage] + _STEP, _END[stage], _STEP), itertools.repeat(_END[stage] - 1))
 
     def tell(line: str) -> None:
         report(line)
         if line.startswith(_MILESTONES):
-            attempt.advance("building", _PERCENT[stage], stage, line.removeprefix("reforge: "))
+            attempt.advance("building", next(percent), stage, line.removeprefix("reforge: "))
 
     return tell
 

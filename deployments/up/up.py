@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 
 from blocks.ports import Ports
@@ -11,11 +12,7 @@ from deployments.command_line.output import tell
 
 def up(ports: Ports) -> None:
     """Serve until SIGINT or SIGTERM; commands of the same home join the server."""
-    ends = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    try:
-        with embedded.server(ports.home, tell) as address:
-            tell(f"Prefect's UI: {address.removesuffix('/api')} (Ctrl-C ends it)")
-            signal.sigwait(ends)
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt), embedded.server(ports.home, tell) as address:
+        tell(f"Prefect's UI: {address.removesuffix('/api')} (Ctrl-C ends it)")
+        signal.pause()
