@@ -88,15 +88,13 @@ def _add(tar: tarfile.TarFile, name: str, file: IO[bytes], size: int) -> None:
 
 
 def _unpack(ports: Ports, source: Path) -> Record:
-    record: Record | None = None
     with tarfile.open(source) as tar:
-        for member in filter(tarfile.TarInfo.isfile, tar):
-            if member.name == _RECORD:
-                record = Record.parse_json(_content(tar, member).read(), f"{source}: {_RECORD}")
-            elif member.name.startswith(f"{_BLOBS}/"):
-                _keep(ports, _content(tar, member), member.name.rpartition("/")[2])
-    if record is None:
-        raise InvalidInput(f"{source} holds no {_RECORD}", "Name a file that `reforge record export` wrote")
+        members = {member.name: member for member in tar if member.isfile()}
+        if _RECORD not in members:
+            raise InvalidInput(f"{source} holds no {_RECORD}", "Name a file that `reforge record export` wrote")
+        record = Record.parse_json(_content(tar, members[_RECORD]).read(), f"{source}: {_RECORD}")
+        for name in sorted(name for name in members if name.startswith(f"{_BLOBS}/")):
+            _keep(ports, _content(tar, members[name]), name.rpartition("/")[2])
     return record
 
 

@@ -5,6 +5,7 @@ None named is no proof that nothing was fixed: not every fix has an id, and not 
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import re
@@ -69,16 +70,27 @@ def _look(package: Path, name: str) -> str | PurePosixPath:
     """The changelog's text, or the documentation folder of another package that this one points to."""
     folder = f"./usr/share/doc/{name}"
     wanted = {f"{folder}/{file}" for file in _FILES}
-    with subprocess.Popen(
-        tied(["dpkg-deb", "--fsys-tarfile", str(package)]), stdout=subprocess.PIPE, env=ENVIRONMENT
-    ) as unpacked:
+    with _opened(package) as tar:
+        found = next((member for member in tar if member.name in wanted or _link(member, folder)), None)
+        if found is None:
+            return ""
+        if found.issym():
+            return PurePosixPath(found.linkname)
+        file = tar.extractfile(found)
+        return gzip.decompress(file.read()).decode("utf-8", "replace") if file else ""
+
+
+def _link(member: tarfile.TarInfo, folder: str) -> bool:
+    return member.name == folder and member.issym()
+
+
+@contextlib.contextmanager
+def _opened(package: Path) -> Iterator[tarfile.TarFile]:
+    """The package's files as a stream, which may be left before its end."""
+    argv = tied(["dpkg-deb", "--fsys-tarfile", str(package)])
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=ENVIRONMENT) as unpacked:
         try:
             with tarfile.open(fileobj=unpacked.stdout, mode="r|") as tar:
-                for member in tar:
-                    if member.name == folder and member.issym():
-                        return PurePosixPath(member.linkname)
-                    if member.name in wanted and (file := tar.extractfile(member)):
-                        return gzip.decompress(file.read()).decode("utf-8", "replace")
+                yield tar
         finally:
             unpacked.kill()
-    return ""

@@ -61,21 +61,21 @@ def test_what_is_not_published_is_invisible(checkpoints: Checkpoints) -> None:
     assert checkpoints.find("rootfs", DIGEST, Job()) is None
 
 
-@pytest.mark.parametrize("harm", ["byte", "cut", "no data", "no manifest", "bad manifest", "empty manifest"])
-def test_a_damaged_entry_is_a_miss(checkpoints: Checkpoints, harm: str, lines: Lines) -> None:
+HARMS: dict[str, Callable[[Path], object]] = {
+    "byte": lambda entry: damage(entry / "data"),
+    "cut": lambda entry: os.truncate(entry / "data", BYTES // 2),
+    "no data": lambda entry: (entry / "data").unlink(),
+    "no manifest": lambda entry: (entry / "manifest.json").unlink(),
+    "bad manifest": lambda entry: (entry / "manifest.json").write_text("[]", "utf-8"),
+    "empty manifest": lambda entry: (entry / "manifest.json").write_text("", "utf-8"),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
+def test_a_damaged_entry_is_a_miss(checkpoints: Checkpoints, harm: Callable[[Path], object], lines: Lines) -> None:
     """A damaged entry is told or silently dropped, never an error: it is removed and can be made again."""
     made = keep(checkpoints)
-    manifest = made.path.parent / "manifest.json"
-    if harm == "byte":
-        damage(made.path)
-    elif harm == "cut":
-        os.truncate(made.path, BYTES // 2)
-    elif harm == "no data":
-        made.path.unlink()
-    elif harm == "no manifest":
-        manifest.unlink()
-    else:
-        manifest.write_text("[]" if harm == "bad manifest" else "", "utf-8")
+    harm(made.path.parent)
     assert checkpoints.find("rootfs", DIGEST, lines.job()) is None
     assert not made.path.parent.exists()
     assert keep(checkpoints).path.read_bytes() == b"a" * BYTES

@@ -29,16 +29,12 @@ def write(path: Path, size: int, pieces: list[tuple[int, int, bytes]], *, holes:
     for offset, length, letter in pieces:
         end = min(size, offset + length)
         data[offset:end] = letter * max(0, end - offset)
+    starts = [start for start in range(0, size, 4 * KIB) if not holes or any(data[start : start + 4 * KIB])]
     with path.open("wb") as file:
-        if holes:
-            for start in range(0, size, 4 * KIB):
-                block = data[start : start + 4 * KIB]
-                if any(block):
-                    file.seek(start)
-                    file.write(block)
-            file.truncate(size)
-        else:
-            file.write(data)
+        for start in starts:
+            file.seek(start)
+            file.write(data[start : start + 4 * KIB])
+        file.truncate(size)
     return bytes(data)
 
 
