@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from blocks import liveness
 from blocks.builder import STAGES, Job, Resolution, identities
-from blocks.errors import BuildFailed, NoOSProfile, NotFound, PlanMoved
+from blocks.errors import BuildFailed, CorruptFile, NoOSProfile, NotFound, PlanMoved
 from blocks.model import Evidence, Generation, Lock, Plan, PlannedStage, Policy, Recipe, Record, StageName, Verdict
 from blocks.model.changes import changes
 from blocks.model.request import FirstGeneration, Regeneration
@@ -34,7 +35,7 @@ class Prospect:
 
 def prior(ports: Ports, request: Regeneration) -> Prior:
     """The parent's recipe, and its record if it has one; raises NotFound, NoOSProfile."""
-    parent = ports.catalog.tickets.get(request.image)
+    parent = ports.catalog.attempts.settle(request.image, liveness.judge(ports.home, ports.home_id))
     if parent.appliance != request.appliance:
         raise NotFound(
             f"Appliance {request.appliance} has no image {request.image}", "`reforge images` lists what there is"
@@ -69,14 +70,16 @@ def foresee(ports: Ports, start: Prior, job: Job, *, rebuild: bool = False, stat
             f"The archive has moved: the plan was made for state {state}, it is {evidence.state()} now",
             "Plan again and look at the differences",
         )
-    made = plan(ports, start, lock, evidence, rebuild=rebuild)
+    made = plan(ports, start, lock, evidence, job, rebuild=rebuild)
     packages = ports.builder.explained(start.recipe, lock, made.packages, job)
     return Prospect(lock, evidence, made.model_copy(update={"packages": packages}))
 
 
-def plan(ports: Ports, start: Prior, lock: Lock, evidence: Evidence, *, rebuild: bool) -> Plan:
+def plan(ports: Ports, start: Prior, lock: Lock, evidence: Evidence, job: Job, *, rebuild: bool) -> Plan:
     """The verdict for a lock that is known, with reasons, package differences, stages and expected time."""
     verdict, reasons = _verdict(start, lock, rebuild=rebuild)
+    if verdict == "unchanged" and (damage := _damage(ports, start, job)):
+        verdict, reasons = "rebuild", (damage,)
     names = identities(start.recipe, lock)
     stages = tuple(_stage(ports, stage, names[stage], rebuild=rebuild) for stage in STAGES)
     known = [stage.seconds for stage in stages if stage.seconds is not None]
@@ -136,6 +139,18 @@ def _stage(ports: Ports, stage: StageName, name: str, *, rebuild: bool) -> Plann
 def _has_file(ports: Ports, record: Record | None) -> bool:
     file = record.generation.file if record else None
     return file is not None and ports.store.has(file.sha256) and ports.store.size(file.sha256) == file.size
+
+
+def _damage(ports: Ports, start: Prior, job: Job) -> str | None:
+    """What is wrong with the earlier image's file, read from the store."""
+    file = start.generation.file if start.generation else None
+    if file is None:
+        return None
+    try:
+        ports.store.verify(file.sha256, file.size, job.stop.check)
+    except (CorruptFile, NotFound) as error:
+        return f"The image's file can't be used: {error.what}"
+    return None
 
 
 def _without_profile(appliance: int) -> NoOSProfile:

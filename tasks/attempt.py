@@ -106,9 +106,9 @@ def attempting(ports: Ports, ticket: Ticket) -> Iterator[Attempt]:
     lease = ports.catalog.attempts.begin(ticket.id, ports.home_id, run, in_process=runtime.deployment.get_id() is None)
     attempt = Attempt(ports, lease, StopToken())
     with liveness.holding(ports.home, lease):
-        for left in ports.builder.sweep(lambda name: _dead(ports, name), Job()):
-            attempt.released.append(f"{left} of a dead attempt")
         try:
+            for left in ports.builder.sweep(lambda name: _dead(ports, name), Job()):
+                attempt.released.append(f"{left} of a dead attempt")
             with watched(ports, lease, attempt.stop, run):
                 yield attempt
         except Stopped:
@@ -159,10 +159,18 @@ def _fail(attempt: Attempt, error: str) -> None:
 
 
 def _receipt(attempt: Attempt) -> None:
-    """Abort what was being uploaded and record all that was released."""
+    """Give back what it held outside; once the ticket has ended without an image, record all that was released.
+
+    What a newer attempt of the ticket holds is its own.
+    """
     ports = attempt.ports
     for intent in ports.catalog.intents.pending(attempt.ticket):
-        ports.store.abort(intent.key)
-        ports.catalog.intents.close(intent.key)
-        attempt.released.append(f"unfinished upload {intent.key}")
-    ports.catalog.receipts.add(attempt.ticket, tuple(attempt.released))
+        if intent.attempt <= attempt.lease.number:
+            ports.store.abort(intent.key)
+            ports.catalog.intents.close(intent.key)
+            attempt.released.append(f"unfinished upload {intent.key}")
+    if ports.catalog.tickets.get(attempt.ticket).state in ("error", "cancelled"):
+        ports.store.remove_record(attempt.ticket, attempt.lease.number)
+        if unneeded := ports.catalog.blobs.drop(attempt.ticket):
+            attempt.released.append(f"{len(unneeded)} stored files that no other image needs")
+        ports.catalog.receipts.add(attempt.ticket, tuple(attempt.released))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
 from blocks.builder import STAGES, Built, Order, identities
-from blocks.errors import Unreproducible
+from blocks.errors import CatalogUnavailable, Unreproducible
 from blocks.model import StageName, StageResult
 from blocks.planning import Prior, Prospect
 from tasks import present
@@ -42,7 +43,8 @@ def _told(attempt: Attempt, stage: StageName, report: Callable[[str], None]) -> 
     def tell(line: str) -> None:
         report(line)
         if line.startswith(_MILESTONES):
-            attempt.advance("building", next(percent), stage, line.removeprefix("reforge: "))
+            with contextlib.suppress(CatalogUnavailable):  # not worth a build: the watcher has the patience
+                attempt.advance("building", next(percent), stage, line.removeprefix("reforge: "))
 
     return tell
 

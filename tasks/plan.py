@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from blocks import planning
+from blocks.builder import Job
 from blocks.model.request import Regeneration, Request
 from blocks.planning import Prior, Prospect
 from tasks import present
@@ -26,7 +27,8 @@ def _known(attempt: Attempt, start: Prior, *, rebuild: bool) -> Prospect | None:
     if written is None:
         return None
     lock, evidence = written
-    return Prospect(lock, evidence, planning.plan(attempt.ports, start, lock, evidence, rebuild=rebuild))
+    job = Job(attempt.stop)
+    return Prospect(lock, evidence, planning.plan(attempt.ports, start, lock, evidence, job, rebuild=rebuild))
 
 
 def _fresh(attempt: Attempt, request: Request, start: Prior, *, rebuild: bool) -> Prospect:

@@ -1,10 +1,16 @@
-"""What a run shows on its page in Prefect: progress, package differences, and a summary with the link to the image."""
+"""What a run shows on its page in Prefect: progress, package differences, and a summary with the link to the image.
+
+Best effort: what Prefect doesn't take is left out, for the catalog has it all.
+"""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import cast
 from uuid import UUID
 
+import httpx
 from prefect import runtime
 from prefect.artifacts import (
     create_markdown_artifact,
@@ -12,12 +18,23 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.exceptions import PrefectException
+from prefect.logging import get_run_logger
 
 from blocks.model import PackageChange, Plan
 from blocks.model.summary import Summary
 from tasks.attempt import Attempt
 
 
+@contextlib.contextmanager
+def _best_effort() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.HTTPError, PrefectException) as error:
+        get_run_logger().warning("Prefect doesn't show what came now: %s", error)
+
+
+@_best_effort()
 def progress(attempt: Attempt, percent: int, stage: str) -> None:
     """The progress bar of the run: one artifact, brought up to date."""
     if not _shown():
@@ -30,6 +47,7 @@ def progress(attempt: Attempt, percent: int, stage: str) -> None:
         update_progress_artifact(attempt.progress, float(percent), told)
 
 
+@_best_effort()
 def differences(attempt: Attempt, plan: Plan) -> None:
     """The package differences against the parent, as a table."""
     rows = [
@@ -43,6 +61,7 @@ def differences(attempt: Attempt, plan: Plan) -> None:
         create_table_artifact(rows or [{"package": "", "change": "none"}], f"packages-{attempt.name}", told)
 
 
+@_best_effort()
 def summary(attempt: Attempt, done: Summary) -> None:
     """What came of it, in words."""
     progress(attempt, 100, done.state)

@@ -12,6 +12,7 @@ from blocks.planning import Prior, Prospect
 from tasks import present
 from tasks.attempt import Attempt
 from tasks.step import step
+from tasks.upload import kept
 
 
 @step("settle", minutes=5, tag="catalog")
@@ -26,16 +27,12 @@ def settle(
 
 @step("settle unchanged", minutes=5, tag="catalog")
 def settle_unchanged(attempt: Attempt, start: Prior, prospect: Prospect) -> Summary:
-    """Complete the ticket on the parent's bytes: nothing has changed."""
+    """Complete the ticket on the parent's bytes, which the plan has read: nothing has changed."""
     before = start.generation
     if before is None or before.file is None:
         raise Contradiction("Nothing can be unchanged without an earlier image", "Run it with rebuild")
-    ports = attempt.ports
-    ports.store.verify(before.file.sha256, before.file.size, attempt.stop.check)
-    packages = (*before.lock.packages, *before.lock.tools)
-    wanted = [before.file.sha256, before.lock.index, *(package.sha256 for package in packages)]
-    blobs = {sha256: ports.store.size(sha256) for sha256 in wanted if ports.store.has(sha256)}
-    if doomed := ports.catalog.blobs.take(attempt.ticket, blobs):
+    blobs = {before.file.sha256: before.file.size, **kept(attempt, prospect.lock)}
+    if doomed := attempt.ports.catalog.blobs.take(attempt.ticket, blobs):
         raise Contradiction(f"{len(doomed)} blobs of the earlier image are being removed", "Run it again with rebuild")
     stages = tuple(stage.model_copy(update={"seconds": 0.0, "reused": True}) for stage in before.stages)
     reason = "; ".join(prospect.plan.reasons)
@@ -65,6 +62,21 @@ def _generation(
 
 
 def _complete(attempt: Attempt, generation: Generation) -> Summary:
+    """The completed ticket's summary; a step that is tried again after that goes on with what it recorded."""
+    ports = attempt.ports
+    record = ports.catalog.tickets.record(attempt.ticket)
+    if record is None or record.attempt != attempt.lease.number:
+        record = _record(attempt, generation)
+    ended = ports.catalog.tickets.get(attempt.ticket)
+    parent = ports.catalog.tickets.record(ended.parent) if ended.parent else None
+    file = record.generation.file
+    summary = summarise(ended, record, parent, ports.store.uri(file.sha256) if file else "")
+    present.summary(attempt, summary)
+    return summary
+
+
+def _record(attempt: Attempt, generation: Generation) -> Record:
+    """Store the record and complete the ticket with it."""
     ports = attempt.ports
     ticket = ports.catalog.tickets.get(attempt.ticket)
     record = Record(
@@ -76,12 +88,8 @@ def _complete(attempt: Attempt, generation: Generation) -> Summary:
     )
     ports.store.put_record(record)
     try:
-        ended = ports.catalog.attempts.complete(attempt.lease, record, generation.reason)
+        ports.catalog.attempts.complete(attempt.lease, record, generation.reason)
     except Stopped:
         ports.store.remove_record(record.ticket, record.attempt)
         raise
-    parent = ports.catalog.tickets.record(ticket.parent) if ticket.parent else None
-    uri = ports.store.uri(generation.file.sha256) if generation.file else ""
-    summary = summarise(ended, record, parent, uri)
-    present.summary(attempt, summary)
-    return summary
+    return record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blocks.builder import Built, filename, packing
 from blocks.errors import Contradiction
-from blocks.model import ImageFile
+from blocks.model import ImageFile, Lock
 from blocks.planning import Prior, Prospect
 from blocks.store import Blob
 from tasks import present
@@ -36,7 +36,7 @@ def _stored(attempt: Attempt, prospect: Prospect, packed: Built, key: str) -> Bl
     ports = attempt.ports
     for _ in range(_TRIES):
         blob = ports.store.upload(packed.checkpoint.path, key, attempt.stop.check)
-        blobs = {blob.sha256: blob.size, **_packages(attempt, prospect)}
+        blobs = {blob.sha256: blob.size, **kept(attempt, prospect.lock)}
         doomed = ports.catalog.blobs.take(attempt.ticket, blobs)
         if not doomed:
             return blob
@@ -46,14 +46,15 @@ def _stored(attempt: Attempt, prospect: Prospect, packed: Built, key: str) -> Bl
     raise Contradiction("Blobs of the image are removed as often as they are stored", "Run it again")
 
 
-def _packages(attempt: Attempt, prospect: Prospect) -> dict[str, int]:
-    """Keep the lock's package files and its index object in the store: `exact` needs them when the archive has none."""
+def kept(attempt: Attempt, lock: Lock) -> dict[str, int]:
+    """The lock's package files and its index object, in the store: `exact` needs them when the archive has none."""
     ports = attempt.ports
-    kept: dict[str, int] = {}
-    for sha256, path in ports.builder.package(prospect.lock):
+    packages = (*lock.packages, *lock.tools)
+    blobs = {package.sha256: package.size for package in packages if ports.store.has(package.sha256)}
+    for sha256, path in ports.builder.package(lock):
         attempt.stop.check()
-        kept[sha256] = ports.store.put_package(path, sha256, attempt.stop.check).size
-    if (index := ports.builder.index(prospect.lock)) is not None:
+        blobs[sha256] = ports.store.put_package(path, sha256, attempt.stop.check).size
+    if (index := ports.builder.index(lock)) is not None:
         blob = ports.store.put(index)
-        kept[blob.sha256] = blob.size
-    return kept
+        blobs[blob.sha256] = blob.size
+    return blobs

@@ -23,6 +23,7 @@ from blocks.stop import StopToken
 _TICKET_SECONDS = 1.0
 _RUN_SECONDS = 2.0
 _RENEW_SECONDS = 10.0
+_PATIENCE = 2.0
 
 
 class Watcher:
@@ -35,15 +36,19 @@ class Watcher:
         self._run = run
         self._ended = threading.Event()
         self._renewed = time.monotonic()
-        self._asked = 0.0
 
     def watch(self) -> None:
         """Look about once a second until the attempt ends or has to stop."""
-        with contextlib.ExitStack() as stack:
-            client = stack.enter_context(get_client(sync_client=True)) if self._run else None
-            while not self._ended.wait(_TICKET_SECONDS) and not self._stop.is_set():
-                self._look()
-                self._ask(client)
+        while not self._ended.wait(_TICKET_SECONDS) and not self._stop.is_set():
+            self._look()
+
+    def ask(self) -> None:
+        """Ask Prefect likewise; its client may wait for minutes, so this never keeps `watch` from the lease."""
+        if self._run is None:
+            return
+        with get_client(sync_client=True) as client:
+            while not self._ended.wait(_RUN_SECONDS) and not self._stop.is_set():
+                self._ask(client, UUID(self._run))
 
     def end(self) -> None:
         """Stop watching."""
@@ -67,13 +72,10 @@ class Watcher:
             elif ticket.attempt != self._lease.number:
                 self._stop.set(f"attempt {ticket.attempt} has taken over")
 
-    def _ask(self, client: SyncPrefectClient | None) -> None:
-        if client is None or time.monotonic() - self._asked < _RUN_SECONDS:
-            return
-        self._asked = time.monotonic()
+    def _ask(self, client: SyncPrefectClient, run: UUID) -> None:
         with contextlib.suppress(httpx.HTTPError, PrefectException, CatalogUnavailable):
-            state = client.read_flow_run(UUID(self._run)).state
-            if state is not None and (state.is_cancelling() or state.is_cancelled()):
+            state = client.read_flow_run(run).state
+            if state is not None and (state.is_cancelling() or state.is_cancelled()) and not self._ended.is_set():
                 self._ports.catalog.tickets.cancel(self._lease.ticket, "cancelled in Prefect")
                 self._stop.set("cancelled in Prefect")
 
@@ -82,10 +84,14 @@ class Watcher:
 def watched(ports: Ports, lease: Lease, stop: StopToken, run: str | None) -> Iterator[None]:
     """Have the attempt watched for the length of the context."""
     watcher = Watcher(ports, lease, stop, run)
-    thread = threading.Thread(target=watcher.watch, name=f"watch {lease.ticket}-{lease.number}", daemon=True)
-    thread.start()
+    name = f"{lease.ticket}-{lease.number}"
+    watching = threading.Thread(target=watcher.watch, name=f"watch {name}", daemon=True)
+    asking = threading.Thread(target=watcher.ask, name=f"ask {name}", daemon=True)
+    watching.start()
+    asking.start()
     try:
         yield
     finally:
         watcher.end()
-        thread.join()
+        watching.join()
+        asking.join(_PATIENCE)
