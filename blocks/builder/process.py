@@ -30,8 +30,11 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 _TICK = 0.2
 _TAIL = 40
+_LINES = 20_000
+_LENGTH = 16_384
 _END = 10
 _GRAIN = 0.01
+_CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if code != ord("\t")}
 _PACKAGES = {
     "bwrap": "bubblewrap",
     "newuidmap": "uidmap",
@@ -105,10 +108,13 @@ def _memory(data: bytes) -> BinaryIO:
 
 
 def _listen(process: subprocess.Popen[bytes], job: Job) -> deque[str]:
-    """Take lines until the output ends, or until the program has ended and nothing more is there to read."""
+    """Take lines until the output ends, or until the program has ended and nothing more is there to read.
+
+    What a program prints may come from a recipe: a line without an end is cut, and only the last lines are kept.
+    """
     if process.stdout is None:
         raise ReforgeError("A program was started without a pipe")
-    lines: deque[str] = deque(maxlen=200_000)
+    lines: deque[str] = deque(maxlen=_LINES)
     rest = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
@@ -119,6 +125,8 @@ def _listen(process: subprocess.Popen[bytes], job: Job) -> deque[str]:
                 continue
             chunk = os.read(process.stdout.fileno(), 65536) if selector.select(0) else b""
             *whole, rest = (rest + chunk).split(b"\n") if chunk else (rest, b"")
+            if len(rest) > _LENGTH:
+                whole, rest = [*whole, rest], b""
             for line in whole:
                 _take(line, lines, job)
             if not chunk:
@@ -126,7 +134,7 @@ def _listen(process: subprocess.Popen[bytes], job: Job) -> deque[str]:
 
 
 def _take(line: bytes, lines: deque[str], job: Job) -> None:
-    text = line.decode("utf-8", "replace").rstrip("\r").rsplit("\r", 1)[-1]
+    text = line.decode("utf-8", "replace").rstrip("\r").rsplit("\r", 1)[-1].translate(_CONTROLS)
     if text:
         lines.append(text)
         job.report(text)

@@ -2,7 +2,8 @@
 
 `run` ends the tree when our thread dies, `unshare` makes the user and pid namespaces with a /proc of their own, `bwrap`
 lays out the file system: the unpacked tools as `/`, the pool and the inputs read-only, a work folder at one fixed
-place, an output folder. No network, no sight of the home folder, a fixed environment. As root the user namespace is
+place, an output folder. It has a pid namespace of its own, for its outer process keeps the host's root, which /proc
+would show. No network, no sight of the home folder, a fixed host name and environment. As root the user namespace is
 left out.
 """
 
@@ -26,6 +27,8 @@ _ALLOWED = (
     *("KILL", "SETGID", "SETUID", "SETPCAP", "SYS_CHROOT", "SYS_ADMIN", "NET_ADMIN", "AUDIT_WRITE"),
 )
 _TEMPORARY = ("--perms", "1777", "--tmpfs", "/tmp")  # noqa: S108 (the sandbox's own)
+
+_SETTINGS = ("--ro-bind", "/proc/sys", "/proc/sys")  # the host's own where there is no user namespace
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def _frame() -> list[str]:
         "bwrap",
         "--unshare-net",
         "--unshare-ipc",
-        "--unshare-uts",
+        "--unshare-pid",
+        *("--unshare-uts", "--hostname", "localhost"),
         "--cap-drop",
         "ALL",
         *capabilities,
@@ -88,7 +92,7 @@ def _frame() -> list[str]:
 
 def _view(layout: Layout) -> list[str]:
     environment = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
-    argv = [*_frame(), "--ro-bind", str(layout.tools), "/", "--proc", "/proc", "--dev", "/dev"]
+    argv = [*_frame(), "--ro-bind", str(layout.tools), "/", "--proc", "/proc", *_SETTINGS, "--dev", "/dev"]
     argv += [*_TEMPORARY, "--chdir", "/reforge"]
     argv += [
         "--tmpfs",

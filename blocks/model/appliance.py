@@ -54,7 +54,7 @@ class Services(Words):
 class File(Words):
     """A text file to put into the image."""
 
-    path: grammar.FilePath
+    path: grammar.LastingPath
     content: grammar.Text
     mode: grammar.FileMode = "0644"
     owner: grammar.AccountName = "root"

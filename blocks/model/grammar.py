@@ -8,6 +8,12 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 _Entry = TypeVar("_Entry")
+_MADE = ("/boot/grub/grub.cfg", "/etc/fstab", "/etc/machine-id")
+_FLEETING = (
+    *("/dev/", "/proc/", "/run/", "/sys/", "/tmp/", "/var/tmp/"),  # noqa: S108 (the image's own)
+    *("/var/cache/apt/", "/var/lib/apt/lists/", "/var/log/"),
+)
+_WHY = "they are made with the image or emptied"
 
 
 def _matches(pattern: str, limit: int) -> StringConstraints:
@@ -17,6 +23,12 @@ def _matches(pattern: str, limit: int) -> StringConstraints:
 def _path(value: str) -> str:
     if {"", ".", ".."} & set(value.split("/")[1:]):
         raise ValueError("an absolute path without '.', '..', empty parts or a slash at its end is allowed")
+    return value
+
+
+def _lasting(value: str) -> str:
+    if value in _MADE or value.startswith(_FLEETING):
+        raise ValueError(f"none of {', '.join(_MADE)} and nothing below {', '.join(_FLEETING)} is allowed: {_WHY}")
     return value
 
 
@@ -49,12 +61,12 @@ def once(*attributes: str) -> AfterValidator:
 
 ApplianceName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9 ._+-]*", 100)]
 ApplianceVersion = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9._+~-]*", 50)]
-PackageName = Annotated[str, _matches(r"[a-z0-9][a-z0-9+.-]+", 100)]
+PackageName = Annotated[str, _matches(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.]", 100)]
 PackageVersion = Annotated[str, _matches(r"[0-9][A-Za-z0-9.+:~-]*", 100)]
 Architecture = Annotated[str, _matches(r"[a-z0-9][a-z0-9-]*", 30)]
 Suite = Annotated[str, _matches(r"[a-z][a-z0-9.-]*(?:/[a-z][a-z0-9.-]*)?", 60)]
 Component = Annotated[str, _matches(r"[a-z][a-z0-9-]*(?:/[a-z][a-z0-9-]*)?", 60)]
-ArchiveLabel = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9 ._:+-]*", 100)]
+ArchiveLabel = Annotated[str, _matches(r"[A-Za-z0-9.][A-Za-z0-9 ._:+/(),~-]*", 100)]
 ArchiveFile = Annotated[
     str, _matches(r"(?:\./)?[A-Za-z0-9][A-Za-z0-9._+~:%-]*(?:/[A-Za-z0-9][A-Za-z0-9._+~:%-]*)*", 400)
 ]
@@ -83,6 +95,7 @@ UnitName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9:_.@-]*\.(?:service|so
 KernelArgument = Annotated[str, _matches(r"[A-Za-z0-9_.-]+(?:=[A-Za-z0-9_.,:/=+@%-]*)?", 200)]
 ScriptName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9_-]*", 60)]
 FilePath = Annotated[str, _matches(r"/[A-Za-z0-9._+@:/-]+", 400), AfterValidator(_path)]
+LastingPath = Annotated[FilePath, AfterValidator(_lasting)]
 LoginShell = FilePath
 FileMode = Annotated[str, _matches(r"0[0-7]{3}", 4)]
 AptSource = Annotated[

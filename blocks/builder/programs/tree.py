@@ -40,8 +40,11 @@ def place(root: Path, path: str) -> Path:
 def write(root: Path, path: str, text: str, mode: int = 0o644) -> Path:
     """Write a file of the image with its mode, making the folders above it."""
     found = within(root, path)
-    found.parent.mkdir(parents=True, exist_ok=True)
-    found.write_text(text, "utf-8")
+    try:
+        found.parent.mkdir(parents=True, exist_ok=True)
+        found.write_text(text, "utf-8")
+    except (IsADirectoryError, NotADirectoryError, FileExistsError):
+        command.fail(f"the file {path} can't be made: the image has a folder in its place, or a file above it")
     found.chmod(mode)
     return found
 

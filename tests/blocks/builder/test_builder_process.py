@@ -19,6 +19,22 @@ def test_output_comes_line_by_line(lines: Lines) -> None:
     assert lines.told == ["one", "two", "three"]
 
 
+def test_output_is_bounded(lines: Lines) -> None:
+    """A line that never ends is cut, so that no program fills our memory, and only the last lines are returned."""
+    script = "head -c 3000000 /dev/zero | tr '\\0' a; echo; seq 30000"
+    told = process.run(["sh", "-c", script], lines.job())
+    assert max(map(len, lines.told)) < 10**5
+    assert sum(row.count("a") for row in lines.told) == 3_000_000
+    assert len(told) == 20_000
+    assert told[-1] == "30000"
+
+
+def test_output_controls_no_terminal(lines: Lines) -> None:
+    """Control characters never reach a terminal or a database: those but the tabulator are replaced."""
+    process.run(["printf", r"\033]0;owned\007 nul\0 a\tb \302\233m\n"], lines.job())
+    assert lines.told == ["\ufffd]0;owned\ufffd nul\ufffd a\tb \ufffdm"]
+
+
 def test_a_failure_carries_status_and_end() -> None:
     """A failed program raises with its status and the end of what it printed, also across processes."""
     with pytest.raises(process.ProgramFailed, match=r"sh ended with status 3: .*99 \| 100") as caught:

@@ -35,6 +35,7 @@ print(json.dumps({
     "root": sorted(os.listdir("/")),
     "interfaces": [name for _, name in socket.if_nameindex()],
     "uid": os.getuid(),
+    "host": socket.gethostname(),
     "processes": [name for name in os.listdir("/proc") if name.isdigit()],
     "refused": [path for path in wanted["write"] if refused(path)],
     "seen": [path for path in wanted["see"] if os.path.exists(path)],
@@ -74,16 +75,19 @@ def layout(
 def test_a_program_sees_what_it_is_given_and_nothing_else(
     layout: sandbox.Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Inside there is no network, no home folder, process or environment of ours; tools and input are fixed."""
+    """Inside there is no network, no home folder, process, name or environment of ours; tools and input are fixed."""
     monkeypatch.setenv("REFORGE_SECRET", "secret")
-    closed = ["/usr/bin/x", "/x", "/pool/x", "/input/file", "/reforge/blocks/builder/programs/look.py"]
+    closed = ["/proc/sys/kernel/domainname", "/usr/bin/x", "/x", "/pool/x", "/input/file"]
+    closed += ["/reforge/blocks/builder/programs/look.py"]
     opened = ["/build/x", "/output/x", "/tmp/x"]  # noqa: S108 (inside)
-    seen = [str(tmp_path), str(CHILD), str(Path.home() / ".profile"), "/etc/passwd", "/sys/kernel"]
+    ours = [str(tmp_path), str(CHILD), str(Path.home() / ".profile"), "/etc/passwd", "/sys/kernel"]
+    seen = [*ours, *(f"/proc/{process}/root{path}" for process in (1, 2, "self") for path in ours)]
     found = json.loads(sandbox.execute("look", {"write": closed + opened, "see": seen}, layout, Job())[-1])
     assert found["refused"] == closed
     assert found["seen"] == []
     assert found["interfaces"] == ["lo"]
     assert found["uid"] == 0
+    assert found["host"] == "localhost"
     assert len(found["processes"]) <= 2
     assert found["environment"].pop("PWD", "/reforge") == "/reforge"
     assert found["environment"] == {

@@ -108,3 +108,11 @@ def test_cleaning_removes_what_tells_of_the_build(root: Path) -> None:
     assert (root / "etc/passwd").exists()
     assert (root / "var/log/apt").stat().st_mtime == 1_000_000
     assert not (root / "run/lock").exists()
+
+
+@pytest.mark.parametrize("path", ["/etc", "/etc/motd/deep", "/etc/motd/deep/file"])
+def test_a_file_in_the_way_is_told(root: Path, path: str) -> None:
+    """A file that can't be made because of what the image has there is named."""
+    tree.write(root, "/etc/motd", "text")
+    with pytest.raises(SystemExit, match=rf"the file {path} can't be made"):
+        tree.write(root, path, "text")
