@@ -9,6 +9,7 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from blocks.builder.process import ProgramFailed, run
 from blocks.errors import MirrorUnreachable, PackagesMissing
 from blocks.model import ArchiveState, Evidence, Package
 
+_CHUNK = 1024 * 1024
 HELPER = "/usr/lib/apt/apt-helper"
-_TARGET = "$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(LABEL)\t$(FILENAME)"
+_TARGET = "$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(LABEL)\t$(ORIGIN)\t$(FILENAME)"
 _UNKNOWN = ("E: Unable to locate package", "E: Package '", "E: Version '", "E: Couldn't find")
 
 
@@ -115,8 +117,9 @@ class Apt:
         return self.evidence()
 
     def evidence(self) -> Evidence:
-        """The state of each archive, from the InRelease files as fetched."""
-        states = [self._state(path) for path in sorted((self._folder / "lists").glob("*_InRelease"))]
+        """The state of each archive, from its Release file as fetched: signed itself, or beside its signature."""
+        lists = self._folder / "lists"
+        states = [self._state(path) for name in ("*_InRelease", "*_Release") for path in sorted(lists.glob(name))]
         return Evidence(archives=tuple(sorted(states, key=lambda state: (state.archive, state.suite))))
 
     @staticmethod
@@ -127,7 +130,7 @@ class Apt:
             "archive": fields.get("label", fields.get("origin", "unnamed")),
             "suite": fields.get("codename", fields.get("suite", "unnamed")),
             "sha256": hashlib.sha256(data).hexdigest(),
-            "date": parsedate_to_datetime(fields["date"]),
+            "date": _moment(fields.get("date", "")),
         }
         return ArchiveState.parse(state, "The archive's Release file")
 
@@ -136,7 +139,8 @@ class Apt:
         rows = self._run(job.silent(), "apt-get", "indextargets", "--format", _TARGET, "Created-By: Packages")
         parts = [row.split("\t") for row in rows]
         return tuple(
-            Target(a.rstrip("/"), suite, component, label, Path(path)) for a, suite, component, label, path in parts
+            Target(a.rstrip("/"), suite, component, _said(label) or _said(origin), Path(path))
+            for a, suite, component, label, origin, path in parts
         )
 
     def choose(self, wanted: Sequence[str], job: Job) -> frozenset[str]:
@@ -157,6 +161,20 @@ class Apt:
         """Download (address, target, sha256) triples with apt's own transport; it checks each hash. Best effort."""
         flat = [part for address, path, sha256 in files for part in (address, str(path), f"SHA256:{sha256}")]
         self._run(job, HELPER, "download-file", *flat)
+
+
+def _said(field: str) -> str:
+    """A field of a Release file; apt leaves the name of one that isn't there as it is."""
+    return "" if field.startswith("$(") else field
+
+
+def _moment(text: str) -> datetime | None:
+    """A Release file's date; None, which no state has, for anything else. Archives that write no zone mean UTC."""
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _put(path: Path, text: str) -> None:
@@ -181,11 +199,21 @@ def read(targets: Iterable[Target], chosen: frozenset[str]) -> dict[Package, byt
     for target in targets:
         if not target.path.exists():  # an empty index is never stored
             continue
-        for stanza in target.path.read_bytes().split(b"\n\n"):
+        for stanza in _stanzas(target.path):
             sha256 = _sha256(stanza)
             if sha256 in chosen and sha256 not in found:
                 found[sha256] = (_package(stanza, target), stanza.strip(b"\n"))
     return dict(found.values())
+
+
+def _stanzas(path: Path) -> Iterator[bytes]:
+    """The stanzas of an index, which is too large to be held whole."""
+    rest = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            *whole, rest = (rest + chunk).split(b"\n\n")
+            yield from whole
+    yield rest
 
 
 def _sha256(stanza: bytes) -> str:

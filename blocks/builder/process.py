@@ -32,6 +32,7 @@ _TICK = 0.2
 _TAIL = 40
 _LINES = 20_000
 _LENGTH = 16_384
+_KEPT = 2_000
 _END = 10
 _GRAIN = 0.01
 _CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if code != ord("\t")}
@@ -110,7 +111,8 @@ def _memory(data: bytes) -> BinaryIO:
 def _listen(process: subprocess.Popen[bytes], job: Job) -> deque[str]:
     """Take lines until the output ends, or until the program has ended and nothing more is there to read.
 
-    What a program prints may come from a recipe: a line without an end is cut, and only the last lines are kept.
+    What a program prints may come from a recipe: a line without an end is cut, and what is kept
+    of all lines is bounded.
     """
     if process.stdout is None:
         raise ReforgeError("A program was started without a pipe")
@@ -136,7 +138,7 @@ def _listen(process: subprocess.Popen[bytes], job: Job) -> deque[str]:
 def _take(line: bytes, lines: deque[str], job: Job) -> None:
     text = line.decode("utf-8", "replace").rstrip("\r").rsplit("\r", 1)[-1].translate(_CONTROLS)
     if text:
-        lines.append(text)
+        lines.append(text[:_KEPT])
         job.report(text)
 
 

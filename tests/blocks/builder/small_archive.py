@@ -46,6 +46,10 @@ class Signer:
         """The text with its signature in it."""
         return tool(*GPG, "--clearsign", data=text, environment=self._environment)
 
+    def sign_apart(self, text: bytes) -> bytes:
+        """The signature alone."""
+        return tool(*GPG, "--detach-sign", "--armor", data=text, environment=self._environment)
+
     def end(self) -> None:
         """End the agent that gpg has started."""
         tool("gpgconf", "--kill", "all", environment=self._environment)
@@ -106,15 +110,21 @@ class SmallArchive:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def publish(
-        self, suite: str, *debs: Deb, origin: str = "Debian", label: str = "Debian", signer: Signer | None = None
+        self,
+        suite: str,
+        *debs: Deb,
+        origin: str = "Debian",
+        label: str = "Debian",
+        signer: Signer | None = None,
+        release: Mapping[str, str | None] | None = None,
     ) -> None:
-        """Have exactly these packages in the suite, with a Release that is newer than all before."""
+        """Have exactly these packages in the suite; its Release is newer than all before, `release` among its rows."""
         self._clock += 1
         binary = self.folder / "dists" / suite / "main" / "binary-amd64"
         binary.mkdir(parents=True, exist_ok=True)
         index = "\n".join(self._entry(deb) for deb in debs).encode()
         (binary / "Packages").write_bytes(index)
-        release = "".join(
+        text = "".join(
             f"{name}: {value}\n"
             for name, value in {
                 "Origin": origin,
@@ -125,9 +135,11 @@ class SmallArchive:
                 "Architectures": "amd64",
                 "Components": "main",
                 "SHA256": f"\n {hashlib.sha256(index).hexdigest()} {len(index)} main/binary-amd64/Packages",
+                **(release or {}),
             }.items()
+            if value is not None
         )
-        signed = (signer or self._signer).sign(release.encode())
+        signed = (signer or self._signer).sign(text.encode())
         (self.folder / "dists" / suite / "InRelease").write_bytes(signed)
         os.utime(self.folder / "dists" / suite / "InRelease", (self._clock, self._clock))
 

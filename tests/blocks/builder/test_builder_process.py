@@ -26,6 +26,7 @@ def test_output_is_bounded(lines: Lines) -> None:
     assert max(map(len, lines.told)) < 10**5
     assert sum(row.count("a") for row in lines.told) == 3_000_000
     assert len(told) == 20_000
+    assert len(process.run(["sh", "-c", "head -c 10000 /dev/zero | tr '\\0' a"], Job())[0]) == 2000
     assert told[-1] == "30000"
 
 

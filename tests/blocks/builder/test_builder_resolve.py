@@ -9,7 +9,7 @@ import pytest
 from blocks.builder import Job
 from blocks.builder.archive import TOOLS, Archive, index
 from blocks.builder.stages.resolve import resolve
-from blocks.errors import InvalidInput, MirrorUnreachable, PackagesMissing, UnsupportedSuite
+from blocks.errors import InvalidInput, MirrorUnreachable, PackagesMissing, ReforgeError, UnsupportedSuite
 from blocks.model import Lock, OSProfile, Package, Recipe
 from tests.blocks.builder.small_archive import BASE, Deb, Signer, SmallArchive
 
@@ -53,6 +53,45 @@ def test_the_archive_s_state_is_the_evidence(profile: OSProfile, archive: Archiv
     _, evidence = archive.packages(profile, Job())
     data = (served.folder / "dists/bench/InRelease").read_bytes()
     assert [state.sha256 for state in evidence.archives] == [hashlib.sha256(data).hexdigest()]
+
+
+@pytest.mark.parametrize(
+    ("rows", "known_as"),
+    [
+        ({"Label": None}, "Debian"),
+        ({"Label": ". bench"}, ". bench"),
+        ({"Origin": None, "Label": None, "Codename": None}, "unnamed"),
+        ({"Date": "Tue, 03 Mar 2026 04:05:06"}, "Debian"),
+    ],
+)
+def test_archives_that_say_little_are_taken(
+    profile: OSProfile, archive: Archive, served: SmallArchive, rows: dict[str, str | None], known_as: str
+) -> None:
+    """A Release file without a label, a code name or a zone in its date is evidence all the same."""
+    served.publish("bench", *BASE, Deb("tool"), release=rows)
+    found, evidence = archive.packages(profile, Job())
+    assert "tool" in versions(found)
+    assert [state.archive for state in evidence.archives] == [known_as]
+
+
+def test_a_release_without_a_date_is_told(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
+    """A Release file without its date is refused with what it lacks."""
+    served.publish("bench", *BASE, Deb("tool"), release={"Date": None})
+    with pytest.raises(ReforgeError, match=r"Date|date"):
+        archive.packages(profile, Job())
+
+
+def test_a_signature_beside_the_release_will_do(
+    profile: OSProfile, archive: Archive, served: SmallArchive, signers: tuple[Signer, Signer]
+) -> None:
+    """An archive with Release and Release.gpg instead of InRelease is verified and recorded as well."""
+    suite = served.folder / "dists/bench"
+    release = suite.joinpath("InRelease").read_text("utf-8").split("\n\n", 1)[1].split("-----BEGIN")[0].encode()
+    (suite / "InRelease").unlink()
+    (suite / "Release").write_bytes(release)
+    (suite / "Release.gpg").write_bytes(signers[0].sign_apart(release))
+    _, evidence = archive.packages(profile, Job())
+    assert [state.sha256 for state in evidence.archives] == [hashlib.sha256(release).hexdigest()]
 
 
 def test_same_archive_same_lock(profile: OSProfile, archive: Archive, tmp_path: Path) -> None:
