@@ -52,5 +52,14 @@ def lives(home: Path, ticket: int, number: int) -> bool:
     return False
 
 
+def sweep(home: Path, bury: Callable[[int, int], None]) -> None:
+    """Have each attempt that died on this machine buried (ticket and number), and forget it."""
+    for path in sorted((home / "attempts").glob("*-*.lock")):
+        ticket, _, number = path.stem.partition("-")
+        if ticket.isdigit() and number.isdigit() and not lives(home, int(ticket), int(number)):
+            bury(int(ticket), int(number))
+            path.unlink(missing_ok=True)
+
+
 def _path(home: Path, ticket: int, number: int) -> Path:
     return home / "attempts" / f"{ticket}-{number}.lock"

@@ -107,8 +107,7 @@ def attempting(ports: Ports, ticket: Ticket) -> Iterator[Attempt]:
     attempt = Attempt(ports, lease, StopToken())
     with liveness.holding(ports.home, lease):
         try:
-            for left in ports.builder.sweep(lambda name: _dead(ports, name), Job()):
-                attempt.released.append(f"{left} of a dead attempt")
+            _sweep(attempt)
             with watched(ports, lease, attempt.stop, run):
                 yield attempt
         except Stopped:
@@ -145,6 +144,21 @@ def _refuse(ports: Ports, request: Request, error: str) -> None:
     ports.catalog.tickets.accept(request.ticket, request.user, request.appliance, image, request.token or "")
     lease = ports.catalog.attempts.begin(request.ticket, ports.home_id, in_process=True)
     ports.catalog.attempts.fail(lease, error)
+
+
+def _sweep(attempt: Attempt) -> None:
+    """End and give back what attempts that died on this machine left."""
+    ports = attempt.ports
+    for left in ports.builder.sweep(lambda name: _dead(ports, name), Job()):
+        attempt.released.append(f"{left} of a dead attempt")
+    liveness.sweep(ports.home, lambda ticket, number: _bury(ports, ticket, number))
+
+
+def _bury(ports: Ports, ticket: int, number: int) -> None:
+    with contextlib.suppress(NotFound):  # a ticket of another catalog
+        ports.catalog.attempts.settle(ticket, liveness.judge(ports.home, ports.home_id))
+        if (newest := ports.catalog.attempts.current(ticket)) is not None:
+            _receipt(Attempt(ports, newest.model_copy(update={"number": number}), StopToken()))
 
 
 def _dead(ports: Ports, name: str) -> bool:

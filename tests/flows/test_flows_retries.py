@@ -188,6 +188,26 @@ def test_a_parent_whose_process_died_is_no_running_parent(first: Summary, ports:
     ports.catalog.tickets.cancel(child.id, "only asked for by the test")
 
 
+def test_what_a_killed_run_left_is_given_back_by_the_next_run(first: Summary, ports: Ports) -> None:
+    """Its ticket ends, its upload is aborted, its references and its lock are gone, and a receipt says so."""
+    ticket, _ = admit(ports, _request(ports, first))
+    lease = ports.catalog.attempts.begin(ticket.id, ports.home_id, in_process=True)
+    dead = ports.home / "attempts" / f"{lease.ticket}-{lease.number}.lock"
+    dead.write_text("", "utf-8")
+    key = f"{ticket.id}/{lease.number}/image.qcow2"
+    ports.catalog.intents.open(key, "upload", ticket.id, lease.number)
+    ports.catalog.blobs.take(ticket.id, {"0" * 64: 1})
+    _regenerate(ports, first)
+    assert ports.catalog.tickets.get(ticket.id).state == "error"
+    assert ports.catalog.intents.pending(ticket.id) == []
+    assert ports.catalog.blobs.doomed() == ("0" * 64,)
+    ports.catalog.blobs.forget("0" * 64)
+    receipt = ports.catalog.receipts.get(ticket.id)
+    assert receipt is not None
+    assert any(key in row for row in receipt.released)
+    assert list((ports.home / "attempts").iterdir()) == []
+
+
 def test_a_milestone_that_the_catalog_does_not_take_stops_no_build(
     first: Summary, ports: Ports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
