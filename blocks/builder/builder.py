@@ -56,8 +56,9 @@ class Builder:
         cache = home / "cache"
         self._work = home / "work"
         self._index = cache / "index"
-        for folder in (self._work, self._index):
-            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (cache, self._work):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._index.mkdir(exist_ok=True)
         self._archive = Archive(cache / "apt")
         self._pool = Pool(cache / "pool", pool_limit)
         self._toolbox = Toolbox(cache / "tools")

@@ -8,7 +8,7 @@ from blocks.catalog.attempts import LEASE_SECONDS, Lease
 from blocks.catalog.catalog import Catalog
 from blocks.catalog.intents import Intent
 from blocks.catalog.outputs import StageOutput
-from blocks.catalog.tickets import TicketRequest
+from blocks.catalog.tickets import Listed, TicketRequest
 from blocks.catalog.users import ENTITLEMENTS, Account, Entitlement
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Entitlement",
     "Intent",
     "Lease",
+    "Listed",
     "StageOutput",
     "StoredAppliance",
     "TicketRequest",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import json
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
@@ -18,6 +20,8 @@ from blocks.catalog.users import require
 from blocks.errors import InvalidInput, KeyReused, NotFound, ParentRunning, Refused
 from blocks.model import TERMINAL, Evidence, Lock, Policy, Recipe, Record, Ticket, Words, canonical, digest, grammar
 
+_ROWS = 20
+
 
 class TicketRequest(Words):
     """What is asked for: `parent` is the image to regenerate, `force` cancels it if it is still being made."""
@@ -29,6 +33,16 @@ class TicketRequest(Words):
     rebuild: bool = False
     force: bool = False
     recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a list of images shows of a ticket's recipe and record; `sha256` and `size` are those of its file."""
+
+    format: str
+    digest: str | None
+    sha256: str | None
+    size: int | None
 
 
 class _Key(Words):
@@ -126,6 +140,13 @@ class Tickets:
         with self._database.reading() as connection:
             return bool(connection.scalar(select(RECORDS.c.has_file).where(RECORDS.c.ticket == number)))
 
+    def listed(self) -> dict[int, Listed]:
+        """What a list shows of every ticket: read from the documents as they are, for there may be many."""
+        query = select(TICKETS.c.id, TICKETS.c.recipe, RECORDS.c.document, RECORDS.c.has_file).outerjoin(RECORDS)
+        with self._database.reading() as connection:
+            rows = connection.execution_options(yield_per=_ROWS).execute(query)
+            return {row.id: _listed(row.recipe, row.document, has_file=bool(row.has_file)) for row in rows}
+
     def set_flow_run(self, number: int, flow_run: str) -> None:
         """Note which flow run works on the ticket; raises NotFound."""
         with self._database.writing() as connection:
@@ -143,6 +164,17 @@ class Tickets:
             write_record(connection, record.model_copy(update={"ticket": number}), has_file=has_file)
             append(connection, number, "complete", "imported from its record")
             return ticket(connection, number)
+
+
+def _listed(recipe: str, document: str | None, *, has_file: bool) -> Listed:
+    generation = json.loads(document)["generation"] if document else {}
+    stages, file = generation.get("stages"), generation.get("file") if has_file else None
+    return Listed(
+        format=json.loads(recipe)["format"],
+        digest=stages[-1]["digest"] if stages else None,
+        sha256=file["sha256"] if file else None,
+        size=file["size"] if file else None,
+    )
 
 
 def find_lock(connection: Connection, number: int) -> tuple[Lock, Evidence] | None:

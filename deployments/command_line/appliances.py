@@ -94,7 +94,7 @@ _Dumper.add_representer(str, _text)
 def _read(file: Path) -> object:
     try:
         return yaml.safe_load(file.read_bytes())
-    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{file} is not YAML: {error}", "Correct it at the named place") from None
 
 

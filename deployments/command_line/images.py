@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from deployments.command_line.home import Number, find, lock, opened, settled
 from deployments.command_line.output import PLAIN, Output, fields, table, waiting
 
 if TYPE_CHECKING:
+    from blocks.catalog import Listed
     from blocks.ports import Ports
 
 _COLUMNS = ("ticket", "user", "appliance", "parent", "state", "policy", "format", "size", "created")
@@ -28,7 +30,9 @@ def images(user: str | None = None, appliance: Number | None = None, /, *, outpu
         appliance: Only those of this appliance of the user.
     """
     with opened() as ports:
-        found = [_row(ports, ticket) for ticket in _tickets(ports, user, appliance)]
+        tickets = _tickets(ports, user, appliance)
+        listed = ports.catalog.tickets.listed()
+    found = [_row(ticket, listed[ticket.id]) for ticket in tickets if ticket.id in listed]
     output.show(found, table(*_COLUMNS, rows=[[row[name] for name in _COLUMNS] for row in found]))
 
 
@@ -131,17 +135,12 @@ def _tickets(ports: Ports, user: str | None, appliance: int | None) -> list[Tick
     return [ticket if ticket.terminal else settled(ports, ticket.id) for ticket in found]
 
 
-def _row(ports: Ports, ticket: Ticket) -> dict[str, Any]:
-    record = ports.catalog.tickets.record(ticket.id)
-    file = record.generation.file if record and ports.catalog.tickets.has_file(ticket.id) else None
+def _row(ticket: Ticket, listed: Listed) -> dict[str, Any]:
     document = ticket.document()
     return {
         "ticket": ticket.id,
         **{name: document[name] for name in ("user", "appliance", "parent", "state", "policy")},
-        "format": ports.catalog.tickets.recipe(ticket.id).format,
-        "digest": record.generation.image_digest() if record else None,
-        "sha256": file.sha256 if file else None,
-        "size": file.size if file else None,
+        **asdict(listed),
         "created": document["created"],
     }
 

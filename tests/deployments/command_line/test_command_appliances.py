@@ -52,7 +52,10 @@ def test_who_may_not_own_appliances_is_denied(reforge: Call, ports: Ports, tmp_p
     assert ports.catalog.appliances.list() == []
 
 
-@pytest.mark.parametrize("text", ["name: [", "name: a\nunknown: 1\n", "- a list\n", "\x00", "name: !!python/none x\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["name: [", "name: a\nunknown: 1\n", "- a list\n", "\x00", "name: !!python/none x\n", "a: 2024-13-45\n"],
+)
 def test_what_is_no_appliance_is_refused(reforge: Call, ports: Ports, tmp_path: Path, text: str) -> None:
     """Exit code 2, the file's name, and what is wrong with it."""
     (tmp_path / "bad.yaml").write_text(text)

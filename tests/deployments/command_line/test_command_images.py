@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from blocks.model import Ticket
+import pytest
+
+from blocks.model import Recipe, Record, Ticket
 from blocks.ports import Ports
 from tests.deployments.command_line.conftest import APPLIANCE, BYTES, OLD, Call, package, record
 
@@ -31,6 +33,15 @@ def test_images_are_listed_oldest_first(reforge: Call, appliance: int, image: in
         "size": len(BYTES),
         "created": "",
     }
+
+
+def test_many_images_are_listed_without_reading_their_records_whole(
+    reforge: Call, image: int, newer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list takes what it shows from the stored documents: validating hundreds of records takes seconds."""
+    monkeypatch.setattr(Record, "parse_json", None)
+    monkeypatch.setattr(Recipe, "parse_json", None)
+    assert [row["ticket"] for row in reforge("images", "--json").document] == [image, newer]
 
 
 def test_images_are_narrowed_by_user_and_appliance(reforge: Call, ports: Ports, appliance: int, image: int) -> None:
