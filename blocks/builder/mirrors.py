@@ -7,10 +7,11 @@ and in the private apt folder only: a lock names an archive by its label.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from debian_inspector import debcon, unsign
@@ -20,6 +21,7 @@ from blocks.builder.process import ProgramFailed, run
 from blocks.errors import MirrorUnreachable
 
 HOST = Path("/etc/apt")
+_LIST = "mirror+file://"
 _ONE_LINE = re.compile(r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<address>\S+)\s+(?P<suite>\S+)\s*(?P<components>.*)$")
 _NO = frozenset({"no", "false", "without", "off", "disable", "0"})
 _TRANSPORT = re.compile(r'^Acquire::(?:https?::|Retries|ForceIPv)[^ ]* ".*";$')
@@ -50,7 +52,18 @@ def entries(folder: Path = HOST) -> tuple[Entry, ...]:
     for path in sorted(path for name in names for path in folder.glob(name)):
         text = "\n".join(row for row in path.read_text("utf-8").splitlines() if not row.lstrip().startswith("#"))
         found += _paragraphs(text) if path.suffix == ".sources" else _lines(text)
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(each for entry in found for each in _listed(entry)))
+
+
+def _listed(entry: Entry) -> Iterator[Entry]:
+    """The entry for each address of the list that it names, as Debian's cloud images do, or as it is."""
+    if not entry.address.startswith(_LIST):
+        yield entry
+        return
+    with contextlib.suppress(OSError):
+        for row in Path(entry.address.removeprefix(_LIST)).read_text("utf-8").splitlines():
+            if row.strip() and not row.lstrip().startswith("#"):
+                yield replace(entry, address=row.split()[0].rstrip("/"))
 
 
 def _paragraphs(text: str) -> Iterator[Entry]:

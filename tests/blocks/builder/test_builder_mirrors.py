@@ -52,6 +52,17 @@ def test_paragraph_format(host: Path) -> None:
     )
 
 
+def test_a_list_of_mirrors(host: Path) -> None:
+    """A source that names a list of mirrors, as on Debian's cloud images, stands for each of its addresses."""
+    (host / "list").write_text("# ours\n\nhttp://a.example/debian/\nhttp://b.example/debian priority:2\n", "utf-8")
+    rows = f"deb mirror+file://{host}/list bookworm main\ndeb mirror+file://{host}/none bookworm main\n"
+    (host / "sources.list").write_text(rows, "utf-8")
+    assert mirrors.entries(host) == (
+        mirrors.Entry("http://a.example/debian", "bookworm", ""),
+        mirrors.Entry("http://b.example/debian", "bookworm", ""),
+    )
+
+
 def test_files_that_apt_ignores(host: Path) -> None:
     """Files of other names below sources.list.d aren't read, as apt doesn't."""
     (host / "sources.list.d" / "old.list.save").write_text("deb http://a.example/debian bookworm main\n", "utf-8")
