@@ -65,6 +65,7 @@ def _locked(database: Database) -> Iterator[None]:
         yield
         return
     with FileLock(f"{database.file}.lock"):
+        database.file.touch(mode=0o600)  # password hashes, and records as confidential as their images
         yield
 
 

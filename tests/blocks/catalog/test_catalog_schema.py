@@ -23,6 +23,14 @@ def test_prepare_makes_an_empty_database_usable(url: str) -> None:
         assert set(METADATA.tables) <= set(inspect(connection).get_table_names())
 
 
+def test_a_new_file_is_its_owner_s_alone(tmp_path: Path) -> None:
+    """Nobody else reads it or what SQLite lays beside it, however open its folder is."""
+    with Catalog.prepare(f"sqlite:///{tmp_path / 'catalog.sqlite'}") as catalog:
+        catalog.users.add("alice")
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("catalog.sqlite*")}
+    assert {name for name, mode in modes.items() if mode != 0o600} <= {"catalog.sqlite.lock"}
+
+
 def test_prepare_twice_keeps_what_is_there(url: str) -> None:
     """Preparing again loses nothing, and the catalog can be opened."""
     with Catalog.prepare(url) as first:
