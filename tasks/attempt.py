@@ -107,7 +107,7 @@ def attempting(ports: Ports, ticket: Ticket) -> Iterator[Attempt]:
     attempt = Attempt(ports, lease, StopToken())
     with liveness.holding(ports.home, lease):
         try:
-            _sweep(attempt)
+            _sweep(ports)
             with watched(ports, lease, attempt.stop, run):
                 yield attempt
         except Stopped:
@@ -146,19 +146,19 @@ def _refuse(ports: Ports, request: Request, error: str) -> None:
     ports.catalog.attempts.fail(lease, error)
 
 
-def _sweep(attempt: Attempt) -> None:
+def _sweep(ports: Ports) -> None:
     """End and give back what attempts that died on this machine left."""
-    ports = attempt.ports
-    for left in ports.builder.sweep(lambda name: _dead(ports, name), Job()):
-        attempt.released.append(f"{left} of a dead attempt")
-    liveness.sweep(ports.home, lambda ticket, number: _bury(ports, ticket, number))
+    swept = ports.builder.sweep(lambda name: _dead(ports, name), Job())
+    liveness.sweep(ports.home, lambda ticket, number: _bury(ports, ticket, number, swept))
 
 
-def _bury(ports: Ports, ticket: int, number: int) -> None:
+def _bury(ports: Ports, ticket: int, number: int, swept: tuple[str, ...]) -> None:
     with contextlib.suppress(NotFound):  # a ticket of another catalog
         ports.catalog.attempts.settle(ticket, liveness.judge(ports.home, ports.home_id))
         if (newest := ports.catalog.attempts.current(ticket)) is not None:
-            _receipt(Attempt(ports, newest.model_copy(update={"number": number}), StopToken()))
+            dead = Attempt(ports, newest.model_copy(update={"number": number}), StopToken())
+            dead.released.extend(left for left in swept if left == f"work folder {dead.name}")
+            _receipt(dead)
 
 
 def _dead(ports: Ports, name: str) -> bool:

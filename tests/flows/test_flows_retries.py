@@ -194,6 +194,7 @@ def test_what_a_killed_run_left_is_given_back_by_the_next_run(first: Summary, po
     lease = ports.catalog.attempts.begin(ticket.id, ports.home_id, in_process=True)
     dead = ports.home / "attempts" / f"{lease.ticket}-{lease.number}.lock"
     dead.write_text("", "utf-8")
+    (ports.home / "work" / f"{lease.ticket}-{lease.number}").mkdir()
     key = f"{ticket.id}/{lease.number}/image.qcow2"
     ports.catalog.intents.open(key, "upload", ticket.id, lease.number)
     ports.catalog.blobs.take(ticket.id, {"0" * 64: 1})
@@ -205,6 +206,8 @@ def test_what_a_killed_run_left_is_given_back_by_the_next_run(first: Summary, po
     receipt = ports.catalog.receipts.get(ticket.id)
     assert receipt is not None
     assert any(key in row for row in receipt.released)
+    assert f"work folder {lease.ticket}-{lease.number}" in receipt.released
+    assert list((ports.home / "work").iterdir()) == []
     assert list((ports.home / "attempts").iterdir()) == []
 
 
