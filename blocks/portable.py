@@ -28,6 +28,7 @@ def export_record(ports: Ports, ticket: int, target: Path, *, with_packages: boo
     if record is None:
         raise NotFound(f"Ticket {ticket} has no record: it isn't complete", "Wait until it is, or choose another")
     partial = target.with_name(f".{target.name}.partial")
+    partial.touch(mode=0o600)
     try:
         _write(ports, record, partial, with_packages=with_packages)
         partial.replace(target)
@@ -93,8 +94,9 @@ def _unpack(ports: Ports, source: Path) -> Record:
         if _RECORD not in members:
             raise InvalidInput(f"{source} holds no {_RECORD}", "Name a file that `reforge record export` wrote")
         record = Record.parse_json(_content(tar, members[_RECORD]).read(), f"{source}: {_RECORD}")
-        for name in sorted(name for name in members if name.startswith(f"{_BLOBS}/")):
-            _keep(ports, _content(tar, members[name]), name.rpartition("/")[2])
+        for sha256 in _needed(record):
+            if (member := members.get(f"{_BLOBS}/{sha256}")) is not None:
+                _keep(ports, _content(tar, member), sha256)
     return record
 
 

@@ -12,9 +12,16 @@ from pathlib import Path
 from blocks.builder.programs import command
 
 _FOLDERS = ("dev", "proc")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _INIT = 1
 _TRIES = 250
 _TICK = 0.02
+
+
+def protect_devices() -> None:
+    """Make the sandbox's device nodes immutable: they are the host's, so they may be used and nothing else."""
+    for name in _DEVICES:
+        command.run(["mount", "-o", "remount,bind,ro,nosuid", f"/dev/{name}"])
 
 
 @contextlib.contextmanager

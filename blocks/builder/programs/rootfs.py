@@ -20,6 +20,7 @@ def main() -> None:
     epoch = specification["epoch"]
     os.environ["SOURCE_DATE_EPOCH"] = str(epoch)
     tell = _Clock()
+    mounts.protect_devices()
     bootstrap.install(specification)
     tell("packages installed")
     with mounts.kernel_files(bootstrap.ROOT):
