@@ -7,8 +7,12 @@ mirrors. The tools that shape bytes come from one newer suite of the same mirror
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from blocks.builder import locks, mirrors
 from blocks.builder.apt import Apt, Suite, read
@@ -21,6 +25,8 @@ SUITES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "bookworm": (("Debian", "bookworm"), ("Debian", "bookworm-updates"), ("Debian-Security", "bookworm-security")),
 }
 _TOOL_SUITES = (("Debian", "trixie"), ("Debian-Security", "trixie-security"))
+_NAME = 16
+_KEPT = 8
 TOOLS = (
     "?essential",
     "dosfstools",
@@ -71,9 +77,18 @@ class Archive:
 
     @contextlib.contextmanager
     def _opened(self, suites: Sequence[Suite], architecture: str, job: Job) -> Iterator[Apt]:
-        name = digest([suite.stanza() for suite in suites])[:16]
+        name = digest([suite.stanza() for suite in suites])[:_NAME]
         with locks.exclusive(self._folder / f"{name}.lock", job):
             yield Apt(self._folder / name, suites, mirrors.transport(job), architecture)
+            os.utime(self._folder / name)
+        self._trim()
+
+    def _trim(self) -> None:
+        """Keep the states that were used last; one that is in use stays."""
+        states = sorted(self._folder.glob("?" * _NAME), key=lambda path: path.stat().st_mtime)
+        for state in states[:-_KEPT]:
+            with contextlib.suppress(Timeout), FileLock(self._folder / f"{state.name}.lock", timeout=0):
+                shutil.rmtree(state, ignore_errors=True)
 
     def _resolve(
         self, suites: Sequence[Suite], wanted: Sequence[str], architecture: str, job: Job

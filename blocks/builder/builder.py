@@ -35,6 +35,7 @@ from blocks.errors import Contradiction, CorruptFile, NotFound, StageFailed, Unr
 from blocks.model import Lock, PackageChanges, Recipe, StageName, StageResult
 
 STAGES: tuple[StageName, ...] = ("rootfs", "disk", "pack")
+_INDEXES = 256
 _GROWTH = 16
 _TRIES = 3
 
@@ -73,6 +74,8 @@ class Builder:
         partial = self._index / f"partial-{uuid.uuid4().hex}"
         partial.write_bytes(resolution.index)
         partial.rename(self._index / resolution.lock.index)
+        for old in sorted(self._index.iterdir(), key=lambda path: path.stat().st_mtime)[:-_INDEXES]:
+            old.unlink(missing_ok=True)
         return resolution
 
     def index(self, lock: Lock) -> bytes | None:

@@ -22,7 +22,7 @@ set -e
 id -u > /srv/mark
 env | sort >> /srv/mark
 echo from-the-script
-for forbidden in 'mount -t proc proc /mnt' 'mount -o remount,rw /proc/sys' 'chmod 0600 /dev/null' 'chown 5 /dev/zero'; do
+for forbidden in 'mount -t proc x /mnt' 'mount -o remount,rw /proc/sys' 'chmod 600 /dev/null' 'chown 5 /dev/zero'; do
     if $forbidden; then exit 9; fi
 done
 echo used > /dev/null

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -269,3 +270,15 @@ def test_tools_alone_make_no_new_lock(host: Archive, served: SmallArchive, make_
     served.publish("bookworm", *BASE, Deb("tool", "3.0"))
     moved: Lock = resolve(recipe, first, host, Job()).lock
     assert moved.toolset() != first.toolset()
+
+
+def test_old_states_of_apt_go(profile: OSProfile, archive: Archive) -> None:
+    """Of the folders that apt keeps its lists in, those that were used longest ago are removed; the present one stays."""
+    old = [archive._folder / f"{number:016x}" for number in range(12)]
+    for number, folder in enumerate(old):
+        folder.mkdir()
+        os.utime(folder, (number, number))
+    archive.packages(profile, Job())
+    left = [folder for folder in archive._folder.glob("?" * 16) if folder.is_dir()]
+    assert len(left) == 8
+    assert set(left) >= set(old[-7:])
