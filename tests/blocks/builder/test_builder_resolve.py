@@ -273,7 +273,7 @@ def test_tools_alone_make_no_new_lock(host: Archive, served: SmallArchive, make_
 
 
 def test_old_states_of_apt_go(profile: OSProfile, archive: Archive) -> None:
-    """Of the folders that apt keeps its lists in, those that were used longest ago are removed; the present one stays."""
+    """Of the folders that apt keeps its lists in, those used longest ago are removed; the present one stays."""
     old = [archive._folder / f"{number:016x}" for number in range(12)]
     for number, folder in enumerate(old):
         folder.mkdir()
