@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import site
 import subprocess
 import sys
 import tempfile
@@ -118,9 +119,9 @@ def start() -> Iterator[Start]:
     """Start Python of our own as a child, with its lines to be read; ended with the test."""
     children: list[subprocess.Popen[str]] = []
 
-    def begin(*argv: str, user: Sequence[str] = ()) -> subprocess.Popen[str]:
+    def begin(*argv: str, user: Sequence[str] = (), python: Sequence[str] = (sys.executable,)) -> subprocess.Popen[str]:
         child = subprocess.Popen(
-            [*user, sys.executable, *argv],
+            [*user, *python, *argv],
             stdout=subprocess.PIPE,
             stdin=subprocess.PIPE,
             text=True,
@@ -207,9 +208,16 @@ def ordinary() -> Iterator[tuple[str, ...]]:
     tool("useradd", "--create-home", name)
     as_user = ("runuser", "-u", name, "--", "env", "-i", f"HOME=/home/{name}", "PATH=/usr/bin:/bin")
     try:
-        reached = subprocess.run([*as_user, sys.executable, str(CHILD), "--help"], check=False, capture_output=True)
-        if reached.returncode != 0:
-            pytest.skip("an ordinary user can't reach this Python or the project's folder")
         yield as_user
     finally:
         tool("userdel", "--remove", name)
+
+
+def reachable(user: Sequence[str]) -> tuple[str, ...]:
+    """Our Python for that user: ourselves, or Debian's of the same version with our packages; skips without both."""
+    packages = f"{CHILD.parents[3]}:{site.getsitepackages()[0]}"
+    debian = ("/usr/bin/env", f"PYTHONPATH={packages}", f"/usr/bin/python3.{sys.version_info.minor}")
+    for python in ((sys.executable,), debian):
+        if subprocess.run([*user, *python, str(CHILD), "--help"], check=False, capture_output=True).returncode == 0:
+            return python
+    pytest.skip("an ordinary user reaches neither this Python nor another of its version, nor the project's folder")

@@ -12,7 +12,7 @@ from blocks.builder import Built, Job, Order, content
 from blocks.errors import Unreproducible
 from blocks.model import Recipe
 from tests.blocks.builder.builder_child import CHILD
-from tests.blocks.builder.conftest import Start, Workshop, copy_home
+from tests.blocks.builder.conftest import Start, Workshop, copy_home, reachable
 from tests.blocks.builder.small_archive import tool
 
 pytestmark = pytest.mark.build
@@ -51,7 +51,8 @@ def test_other_circumstances_same_bytes(
     if ordinary:
         tool("chown", "-R", f"{ordinary[2]}:", str(home))
     argv = [str(home), str(elsewhere / "recipe.json"), str(elsewhere / "lock.json"), "pack", "--folder", "--umask=077"]
-    child = start(str(CHILD), *argv, user=[*ordinary, "env", "TZ=Pacific/Chatham", "LC_ALL=de_DE.UTF-8"])
+    user = [*ordinary, "env", "TZ=Pacific/Chatham", "LC_ALL=de_DE.UTF-8"]
+    child = start(str(CHILD), *argv, user=user, python=reachable(ordinary))
     told = child.communicate()[0].splitlines()
     assert told[-1] == f"done pack {sha256(plain['pack'].checkpoint.path)}", told[-5:]
     assert list((home / "work").iterdir()) == []
