@@ -62,9 +62,9 @@ def _lines() -> Show:
     shown: list[str] = []
 
     def show(ticket: Ticket) -> None:
-        if shown[-1:] != [line := f"{ticket.percent:3} % {_told(ticket)}"]:
-            shown[:] = [line]
-            tell(line)
+        if shown != [told := _told(ticket)]:
+            shown[:] = [told]
+            tell(f"{ticket.percent:3} % {told}")
 
     return show
 
