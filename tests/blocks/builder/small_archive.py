@@ -35,6 +35,7 @@ class Signer:
     """A throw-away key."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._environment = {"GNUPGHOME": str(folder)}
         tool(*GPG, "--quick-generate-key", "archive", "ed25519", "sign", "never", environment=self._environment)
 
@@ -51,8 +52,9 @@ class Signer:
         return tool(*GPG, "--detach-sign", "--armor", data=text, environment=self._environment)
 
     def end(self) -> None:
-        """End the agent that gpg has started."""
+        """End the agent that gpg has started; its sockets go after it has answered."""
         tool("gpgconf", "--kill", "all", environment=self._environment)
+        wait_until(lambda: not list(self._folder.glob("S.*")), "the agent's sockets are gone")
 
 
 @dataclass(frozen=True)
