@@ -14,6 +14,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 from blocks.builder.process import ENVIRONMENT, find
+from tests.waiting import wait_until
 
 GPG = ("gpg", "--batch", "--quiet", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", "")
 
