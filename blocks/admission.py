@@ -32,16 +32,17 @@ def load(ports: Ports, request: Request) -> Prior:
 
 def create(ports: Ports, request: Request, start: Prior) -> Ticket:
     """The ticket of the request: the one it was handed, or a new one."""
-    image = request.image if isinstance(request, Regeneration) else None
     if request.ticket is not None:
-        return ports.catalog.tickets.accept(request.ticket, request.user, request.appliance, image, request.token or "")
+        accept = ports.catalog.tickets.accept
+        return accept(request.ticket, request.user, request.appliance, start.parent, request.token or "")
     wanted = TicketRequest(
         user=request.user,
         appliance=request.appliance,
-        parent=image,
+        parent=start.parent,
         policy=start.policy,
         rebuild=isinstance(request, Regeneration) and request.rebuild,
         force=request.force,
+        plan=request.plan if isinstance(request, Regeneration) else None,
         recipe=start.recipe,
     )
     return ports.catalog.tickets.create(wanted, request.key)

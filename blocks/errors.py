@@ -12,6 +12,7 @@ ReforgeError                 carries what went wrong and what to do next
 │   ├── MissingEntitlement
 │   └── ForeignAppliance
 ├── NotFound                 what was named isn't there                   (exit code 4)
+├── NotFinished              what was waited for goes on                  (exit code 1)
 ├── Stopped                  cancelled, superseded or out of its lease    (exit code 5)
 ├── BuildFailed              the image can't be made from this input      (exit code 1)
 │   ├── NoOSProfile
@@ -31,6 +32,7 @@ ReforgeError                 carries what went wrong and what to do next
 │   ├── CatalogUnavailable
 │   ├── StoreUnavailable
 │   └── PrefectUnavailable
+├── StoreRefused             the store answers, and refuses for good      (exit code 1)
 └── Contradiction            stored state that can't be: an invariant was broken (exit code 1)
 """
 
@@ -107,6 +109,10 @@ class NotFound(ReforgeError):
     exit_code = 4
 
 
+class NotFinished(ReforgeError):
+    """What was waited for has not come to its end in the given time."""
+
+
 class Stopped(ReforgeError):
     """The work was told to stop: cancelled, superseded, or its lease is lost."""
 
@@ -181,6 +187,10 @@ class CatalogUnavailable(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """The store doesn't answer."""
+
+
+class StoreRefused(ReforgeError):
+    """The store answers and refuses: wrong keys, no such bucket, no right; another try is pointless."""
 
 
 class PrefectUnavailable(Unavailable):

@@ -35,19 +35,18 @@ class Prospect:
 
 def prior(ports: Ports, request: Regeneration) -> Prior:
     """The parent's recipe, and its record if it has one; raises NotFound, NoOSProfile."""
-    parent = ports.catalog.attempts.settle(request.image, liveness.judge(ports.home, ports.home_id))
+    image = ports.catalog.tickets.head(request.image).id if request.newest else request.image
+    parent = ports.catalog.attempts.settle(image, liveness.judge(ports.home, ports.home_id))
     if parent.appliance != request.appliance:
-        raise NotFound(
-            f"Appliance {request.appliance} has no image {request.image}", "`reforge images` lists what there is"
-        )
+        raise NotFound(f"Appliance {request.appliance} has no image {image}", "`reforge images` lists what there is")
     stored = ports.catalog.appliances.get(request.appliance).appliance
     if stored.os_profile is None:
         raise _without_profile(request.appliance)
-    record = ports.catalog.tickets.record(request.image)
+    record = ports.catalog.tickets.record(image)
     return Prior(
-        recipe=ports.catalog.tickets.recipe(request.image),
+        recipe=ports.catalog.tickets.recipe(image),
         policy=request.policy or stored.policy,
-        parent=request.image,
+        parent=image,
         generation=record.generation if record else None,
         has_file=_has_file(ports, record),
     )

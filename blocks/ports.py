@@ -11,7 +11,7 @@ from typing import Self
 from blocks.builder import Builder
 from blocks.catalog import Catalog
 from blocks.settings import Settings
-from blocks.store import Store, open_store
+from blocks.store import Credentials, Store, open_store
 
 _GIGABYTE = 10**9
 
@@ -35,7 +35,8 @@ class Ports:
         settings = settings or Settings()
         home = settings.home.absolute()
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        store = open_store(settings.store())
+        keys = (settings.store_access_key, settings.store_secret_key, settings.store_session_token)
+        store = open_store(settings.store(), Credentials.of(*keys))
         builder = Builder(
             home,
             cache_limit=int(settings.cache_gigabytes * _GIGABYTE),

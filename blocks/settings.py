@@ -10,13 +10,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """`REFORGE_HOME`, `REFORGE_CATALOG_URL` (SQLAlchemy), `REFORGE_STORE_URL` (`file:///…`), and the caches' bounds."""
+    """`REFORGE_HOME`, `REFORGE_CATALOG_URL` (SQLAlchemy), `REFORGE_STORE_URL` (`file:///…` or `s3://…`), and bounds.
+
+    Without keys of its own a store on S3 takes the usual AWS variables.
+    """
 
     model_config = SettingsConfigDict(env_prefix="REFORGE_", frozen=True)
 
     home: Path = Field(default_factory=lambda: user_data_path("reforge"))
     catalog_url: SecretStr | None = None
     store_url: str | None = None
+    store_access_key: SecretStr | None = None
+    store_secret_key: SecretStr | None = None
+    store_session_token: SecretStr | None = None
     cache_gigabytes: float = Field(default=20, gt=0)
     pool_gigabytes: float = Field(default=10, gt=0)
 

@@ -1,5 +1,6 @@
 """The story of a first generation: from an appliance as it is now to its image."""
 
+from blocks.configured import configured
 from prefect import flow
 
 from blocks.model import Format
@@ -28,6 +29,9 @@ def generate_image(
     ticket: int | None = None,
     token: str | None = None,
     key: str | None = None,
+    catalog: str | None = None,
+    store: str | None = None,
+    builder: str | None = None,
 ) -> Summary:
     """Make an image of an appliance as it is now.
 
@@ -39,13 +43,16 @@ def generate_image(
         ticket: A ticket that was made for this run already.
         token: What proves that the ticket was made for this run.
         key: An idempotency key: the same key gives the same ticket.
+        catalog: The name of a Reforge Catalog block; empty for the one of the environment, or the embedded one.
+        store: The name of a Reforge Store block, likewise.
+        builder: The name of a Reforge Builder block, likewise.
     """
     request = FirstGeneration.parse(
         {"user": user, "appliance": appliance, "format": format, "compress": compress}
         | {"ticket": ticket, "token": token, "key": key},
         "the request",
     )
-    with Ports.open() as ports, answerable(ports, request):
+    with Ports.open(configured(catalog, store, builder)) as ports, answerable(ports, request):
         authorise(ports, request)
         start = load(ports, request)
         with attempting(ports, create(ports, request, start)) as attempt:

@@ -1,6 +1,9 @@
 """The story of a regeneration: from the record of an earlier generation to that image again."""
 
+from blocks.configured import configured
 from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from blocks.model import Policy
 from blocks.model.request import Regeneration
@@ -12,6 +15,7 @@ from tasks.authorise import authorise
 from tasks.build import build
 from tasks.create import create
 from tasks.load import load
+from tasks.missed import missed
 from tasks.plan import plan
 from tasks.settle import settle, settle_unchanged
 from tasks.upload import upload
@@ -26,12 +30,16 @@ def regenerate_image(
     image: int,
     policy: Policy | None = None,
     rebuild: bool = False,
+    newest: bool = False,
     force: bool = False,
     ticket: int | None = None,
     token: str | None = None,
     key: str | None = None,
     plan_state: str | None = None,
-) -> Summary:
+    catalog: str | None = None,
+    store: str | None = None,
+    builder: str | None = None,
+) -> Summary | State[None]:
     """Make an image again from the record of its earlier generation.
 
     Args:
@@ -40,18 +48,24 @@ def regenerate_image(
         image: The image to regenerate: its ticket's number.
         policy: refresh takes the newest packages, exact the same ones byte for byte; empty for the appliance's own.
         rebuild: Build although nothing has changed; it must arrive at the same bytes.
+        newest: Take the newest complete image of this image's lineage instead, as a schedule will want to.
         force: Cancel the image's own generation if it still runs; without it that is refused.
         ticket: A ticket that was made for this run already.
         token: What proves that the ticket was made for this run.
         key: An idempotency key: the same key gives the same ticket.
         plan_state: The archive's state that a plan was made for; refused if it has moved.
+        catalog: The name of a Reforge Catalog block; empty for the one of the environment, or the embedded one.
+        store: The name of a Reforge Store block, likewise.
+        builder: The name of a Reforge Builder block, likewise.
     """
     request = Regeneration.parse(
-        {"user": user, "appliance": appliance, "image": image, "policy": policy, "rebuild": rebuild, "force": force}
-        | {"ticket": ticket, "token": token, "key": key, "plan": plan_state},
+        {"user": user, "appliance": appliance, "image": image, "policy": policy, "rebuild": rebuild}
+        | {"newest": newest, "force": force, "ticket": ticket, "token": token, "key": key, "plan": plan_state},
         "the request",
     )
-    with Ports.open() as ports, answerable(ports, request):
+    if (later := missed()) is not None:
+        return Completed(name="Skipped", message=later)
+    with Ports.open(configured(catalog, store, builder)) as ports, answerable(ports, request):
         authorise(ports, request)
         start = load(ports, request)
         with attempting(ports, create(ports, request, start)) as attempt:

@@ -25,7 +25,7 @@ from blocks.model import State, Ticket
 from blocks.model.request import Regeneration, Request
 from blocks.ports import Ports
 from blocks.stop import StopToken
-from tasks.watch import watched
+from tasks.watch import cancelling, watched
 
 _LINES_PER_SECOND = 20
 
@@ -107,7 +107,7 @@ def attempting(ports: Ports, ticket: Ticket) -> Iterator[Attempt]:
     attempt = Attempt(ports, lease, StopToken())
     with liveness.holding(ports.home, lease):
         try:
-            _sweep(ports)
+            sweep(ports)
             with watched(ports, lease, attempt.stop, run):
                 yield attempt
         except Stopped:
@@ -116,9 +116,11 @@ def attempting(ports: Ports, ticket: Ticket) -> Iterator[Attempt]:
         except ReforgeError as error:
             _fail(attempt, str(error))
             raise
+        except TerminationSignal:
+            _terminated(attempt, run)
+            raise
         except BaseException as error:  # the run boundary: whatever it was, the ticket must not stay open
-            told = "its process was told to end" if isinstance(error, TerminationSignal) else repr(error)
-            _fail(attempt, f"The run broke off: {told}. Run it again; finished stages are reused")
+            _fail(attempt, f"The run broke off: {error!r}. Run it again; finished stages are reused")
             raise
         finally:
             ports.catalog.attempts.release(lease)
@@ -146,10 +148,11 @@ def _refuse(ports: Ports, request: Request, error: str) -> None:
     ports.catalog.attempts.fail(lease, error)
 
 
-def _sweep(ports: Ports) -> None:
-    """End and give back what attempts that died on this machine left."""
+def sweep(ports: Ports) -> tuple[str, ...]:
+    """End and give back what attempts that died on this machine left; tells what that was."""
     swept = ports.builder.sweep(lambda name: _dead(ports, name), Job())
     liveness.sweep(ports.home, lambda ticket, number: _bury(ports, ticket, number, swept))
+    return swept
 
 
 def _bury(ports: Ports, ticket: int, number: int, swept: tuple[str, ...]) -> None:
@@ -164,6 +167,15 @@ def _bury(ports: Ports, ticket: int, number: int, swept: tuple[str, ...]) -> Non
 def _dead(ports: Ports, name: str) -> bool:
     ticket, _, number = name.partition("-")
     return ticket.isdigit() and number.isdigit() and not liveness.lives(ports.home, int(ticket), int(number))
+
+
+def _terminated(attempt: Attempt, run: str | None) -> None:
+    """The process was told to end: by a cancel in Prefect, or because whatever runs it ends."""
+    if cancelling(run):
+        attempt.ports.catalog.tickets.cancel(attempt.ticket, "cancelled in Prefect")
+        _receipt(attempt)
+    else:
+        _fail(attempt, "The run broke off: its process was told to end. Run it again; finished stages are reused")
 
 
 def _fail(attempt: Attempt, error: str) -> None:

@@ -28,7 +28,7 @@ def build(attempt: Attempt, stage: StageName, start: Prior, prospect: Prospect, 
     present.progress(attempt, _PERCENT[stage], stage)
     order = Order(start.recipe, prospect.lock, attempt.name, rebuild)
     expected = _expected(attempt, start, identities(start.recipe, prospect.lock)[stage])
-    with attempt.logged(stage) as logged:
+    with present.logged(attempt, stage) as logged:
         job = replace(logged, report=_told(attempt, stage, logged.report))
         built = attempt.ports.builder.run(stage, order, job, expected)
     if not built.result.reused:

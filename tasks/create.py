@@ -19,12 +19,19 @@ def create(ports: Ports, request: Request, start: Prior) -> Ticket:
     A run that is retried although its ticket has ended makes a new one with the same parent.
     """
     run = runtime.flow_run.get_id()
-    if request.key is not None or request.ticket is not None or run is None:
+    if run is None or request.key is not None or (request.ticket is not None and not _retried(ports, request.ticket)):
         return admission.create(ports, request, start)
+    request = request.model_copy(update={"ticket": None, "token": None})
     ticket = _keyed(ports, request, start, f"run/{run}")
     while ticket.terminal:
         ticket = _keyed(ports, request, start, f"run/{run}/{ticket.id}")
     return ticket
+
+
+def _retried(ports: Ports, number: int) -> bool:
+    """Whether this is another try of the run that worked on the ticket until it ended."""
+    ticket = ports.catalog.tickets.get(number)
+    return ticket.terminal and ticket.flow_run == runtime.flow_run.get_id() and ticket.attempt > 0
 
 
 def _keyed(ports: Ports, request: Request, start: Prior, key: str) -> Ticket:

@@ -15,9 +15,11 @@ from tasks.step import step
 def plan(attempt: Attempt, request: Request, start: Prior) -> Prospect:
     """The lock, written to the ticket once: a later attempt goes on with it and never resolves again."""
     attempt.advance("planning", 2, "resolve", "Resolving the packages")
+    present.named(attempt)
     rebuild = isinstance(request, Regeneration) and request.rebuild
     prospect = _known(attempt, start, rebuild=rebuild) or _fresh(attempt, request, start, rebuild=rebuild)
     attempt.advance("planning", 10, "resolve", "; ".join(prospect.plan.reasons))
+    present.plan(attempt, prospect.plan)
     present.differences(attempt, prospect.plan)
     return prospect
 
@@ -33,7 +35,7 @@ def _known(attempt: Attempt, start: Prior, *, rebuild: bool) -> Prospect | None:
 
 def _fresh(attempt: Attempt, request: Request, start: Prior, *, rebuild: bool) -> Prospect:
     state = request.plan if isinstance(request, Regeneration) else None
-    with attempt.logged("resolve") as job:
+    with present.logged(attempt, "resolve") as job:
         prospect = planning.foresee(attempt.ports, start, job, rebuild=rebuild, state=state)
     if (index := attempt.ports.builder.index(prospect.lock)) is not None:
         attempt.ports.store.put(index)

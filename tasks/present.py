@@ -13,15 +13,18 @@ from uuid import UUID
 import httpx
 from prefect import runtime
 from prefect.artifacts import (
+    create_link_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
 
-from blocks.model import PackageChange, Plan
+from blocks.builder import Job
+from blocks.model import PackageChange, Plan, PlannedStage, Ticket
 from blocks.model.summary import Summary
 from tasks.attempt import Attempt
 
@@ -48,6 +51,62 @@ def progress(attempt: Attempt, percent: int, stage: str) -> None:
 
 
 @_best_effort()
+def named(attempt: Attempt) -> None:
+    """The run's name and tags carry its ticket and the image that it regenerates."""
+    if (run := runtime.flow_run.get_id()) is None:
+        return
+    ticket = attempt.ports.catalog.tickets.get(attempt.ticket)
+    tags = {*runtime.flow_run.get_tags(), *run_tags(ticket)}
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(UUID(run), name=run_name(ticket), tags=sorted(tags))
+
+
+def run_name(ticket: Ticket) -> str:
+    """What a run of this ticket is called."""
+    if ticket.parent is None:
+        return f"generate {ticket.user}/{ticket.appliance}: ticket {ticket.id}"
+    return f"regenerate {ticket.user}/{ticket.appliance}/{ticket.parent}: ticket {ticket.id}"
+
+
+def run_tags(ticket: Ticket) -> list[str]:
+    """What a run of this ticket can be found by."""
+    image = [] if ticket.parent is None else [f"image:{ticket.parent}"]
+    return [f"ticket:{ticket.id}", f"user:{ticket.user}", *image]
+
+
+@_best_effort()
+def plan(attempt: Attempt, planned: Plan) -> None:
+    """What the run is going to do, and why."""
+    if not _shown():
+        return
+    reasons = "".join(f"- {reason}\n" for reason in planned.reasons)
+    stages = "".join(f"| {row.name} | {_fate(row)} | {_seconds(row)} |\n" for row in planned.stages)
+    expected = "unknown" if planned.seconds is None else f"{planned.seconds:.0f} s"
+    text = (
+        f"# Plan of ticket {attempt.ticket}: {planned.verdict}\n\n{reasons}\n"
+        f"**Expected time:** {expected} ({planned.basis})\n\n| stage | it is | expected seconds |\n|---|---|---|\n{stages}"
+    )
+    create_markdown_artifact(text, f"plan-{attempt.name}", f"Plan of ticket {attempt.ticket}")
+
+
+@contextlib.contextmanager
+def logged(attempt: Attempt, stage: str) -> Iterator[Job]:
+    """The attempt's job for a stage; when it ends, however it does, the run's page links to its whole log."""
+    try:
+        with attempt.logged(stage) as job:
+            yield job
+    finally:
+        _link(attempt, f"log-{stage}", attempt.ports.store.log_uri(attempt.ticket, attempt.lease.number, stage))
+
+
+@_best_effort()
+def _link(attempt: Attempt, what: str, address: str) -> None:
+    if _shown():
+        told = what.replace("-", " of ")
+        create_link_artifact(address, f"{what}-{attempt.name}", told, f"Ticket {attempt.ticket}: {told}")
+
+
+@_best_effort()
 def differences(attempt: Attempt, plan: Plan) -> None:
     """The package differences against the parent, as a table."""
     rows = [
@@ -68,6 +127,8 @@ def summary(attempt: Attempt, done: Summary) -> None:
     if not _shown():
         return
     file = done.file
+    if file is not None:
+        _link(attempt, "image", file.uri)
     stages = "\n".join(f"| {row.name} | {row.seconds:.1f} | {'yes' if row.reused else 'no'} |" for row in done.stages)
     image = f"[{file.name}]({file.uri}), {file.size} bytes, sha256 `{file.sha256}`" if file else "none"
     text = (
@@ -75,6 +136,14 @@ def summary(attempt: Attempt, done: Summary) -> None:
         f"| stage | seconds | reused |\n|---|---|---|\n{stages}\n"
     )
     create_markdown_artifact(text, f"summary-{attempt.name}", f"Ticket {done.ticket}")
+
+
+def _fate(row: PlannedStage) -> str:
+    return "there already" if row.reuse else "to run"
+
+
+def _seconds(row: PlannedStage) -> str:
+    return "" if row.seconds is None else f"{row.seconds:.1f}"
 
 
 def _moved(change: str, row: PackageChange) -> dict[str, str]:

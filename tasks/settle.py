@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from blocks.errors import Contradiction, Stopped
 from blocks.model import Generation, ImageFile, Record, StageResult
 from blocks.model.record import Outcome
-from blocks.model.summary import Summary, summarise
+from blocks.model.summary import Summary
+from blocks.outcome import outcome
 from blocks.planning import Prior, Prospect
 from tasks import present
 from tasks.attempt import Attempt
@@ -66,16 +67,13 @@ def _complete(attempt: Attempt, generation: Generation) -> Summary:
     ports = attempt.ports
     record = ports.catalog.tickets.record(attempt.ticket)
     if record is None or record.attempt != attempt.lease.number:
-        record = _record(attempt, generation)
-    ended = ports.catalog.tickets.get(attempt.ticket)
-    parent = ports.catalog.tickets.record(ended.parent) if ended.parent else None
-    file = record.generation.file
-    summary = summarise(ended, record, parent, ports.store.uri(file.sha256) if file else "")
+        _record(attempt, generation)
+    summary = outcome(ports, ports.catalog.tickets.get(attempt.ticket))
     present.summary(attempt, summary)
     return summary
 
 
-def _record(attempt: Attempt, generation: Generation) -> Record:
+def _record(attempt: Attempt, generation: Generation) -> None:
     """Store the record and complete the ticket with it."""
     ports = attempt.ports
     ticket = ports.catalog.tickets.get(attempt.ticket)
@@ -92,4 +90,3 @@ def _record(attempt: Attempt, generation: Generation) -> Record:
     except Stopped:
         ports.store.remove_record(record.ticket, record.attempt)
         raise
-    return record

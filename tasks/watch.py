@@ -80,6 +80,16 @@ class Watcher:
                 self._stop.set("cancelled in Prefect")
 
 
+def cancelling(run: str | None) -> bool:
+    """Whether Prefect says that the run is being cancelled; no when it can't be asked."""
+    if run is None:
+        return False
+    with contextlib.suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
+        state = client.read_flow_run(UUID(run)).state
+        return state is not None and (state.is_cancelling() or state.is_cancelled())
+    return False
+
+
 @contextlib.contextmanager
 def watched(ports: Ports, lease: Lease, stop: StopToken, run: str | None) -> Iterator[None]:
     """Have the attempt watched for the length of the context."""

@@ -7,6 +7,7 @@ from blocks.catalog.appliances import StoredAppliance
 from blocks.catalog.attempts import LEASE_SECONDS, Lease
 from blocks.catalog.catalog import Catalog
 from blocks.catalog.intents import Intent
+from blocks.catalog.orders import Order
 from blocks.catalog.outputs import StageOutput
 from blocks.catalog.tickets import Listed, TicketRequest
 from blocks.catalog.users import ENTITLEMENTS, Account, Entitlement
@@ -20,6 +21,7 @@ __all__ = [
     "Intent",
     "Lease",
     "Listed",
+    "Order",
     "StageOutput",
     "StoredAppliance",
     "TicketRequest",

@@ -14,6 +14,7 @@ from blocks.catalog.blobs import Blobs
 from blocks.catalog.database import Database
 from blocks.catalog.events import Events
 from blocks.catalog.intents import Intents
+from blocks.catalog.orders import Orders
 from blocks.catalog.outputs import Outputs
 from blocks.catalog.receipts import Receipts
 from blocks.catalog.tickets import Tickets
@@ -28,6 +29,7 @@ class Catalog:
         self.users = Users(database)
         self.appliances = Appliances(database)
         self.tickets = Tickets(database)
+        self.orders = Orders(database)
         self.attempts = Attempts(database)
         self.events = Events(database)
         self.receipts = Receipts(database)

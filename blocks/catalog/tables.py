@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from blocks.catalog.clock import Moment
 
-REVISION = "0001"
+REVISION = "0002"
 
 METADATA = MetaData(
     naming_convention={
@@ -73,6 +73,7 @@ TICKETS = Table(
     Column("key", String(200), unique=True),
     Column("parameters", String(64), nullable=False),
     Column("token", String(100), nullable=False),
+    Column("plan", String(16)),
     Column("recipe", Text, nullable=False),
     Index(None, "user"),
     Index(None, "appliance"),

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
 from blocks.catalog.events import append
+from blocks.catalog.lineage import head
 from blocks.catalog.states import TICKET_COLUMNS, UNFINISHED, move, row, ticket
 from blocks.catalog.tables import LOCKS, RECORDS, TICKETS
 from blocks.catalog.users import require
@@ -32,6 +33,7 @@ class TicketRequest(Words):
     policy: Policy
     rebuild: bool = False
     force: bool = False
+    plan: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
     recipe: Recipe
 
 
@@ -147,6 +149,15 @@ class Tickets:
             rows = connection.execution_options(yield_per=_ROWS).execute(query)
             return {row.id: _listed(row.recipe, row.document, has_file=bool(row.has_file)) for row in rows}
 
+    def head(self, number: int) -> Ticket:
+        """The newest complete image of the image's lineage, which may be itself; raises NotFound if there is none."""
+        with self._database.reading() as connection:
+            row(connection, number)
+            newest = head(connection, number)
+            if newest is None:
+                raise NotFound(f"No image of the lineage of image {number} is complete", "Name the image itself")
+            return ticket(connection, newest)
+
     def set_flow_run(self, number: int, flow_run: str) -> None:
         """Note which flow run works on the ticket; raises NotFound."""
         with self._database.writing() as connection:
@@ -192,7 +203,7 @@ def write_record(connection: Connection, record: Record, *, has_file: bool) -> N
 
 
 def _insert(connection: Connection, request: TicketRequest, key: str | None) -> int | None:
-    values = request.model_dump(include={"user", "appliance", "parent", "policy", "rebuild"})
+    values = request.model_dump(include={"user", "appliance", "parent", "policy", "rebuild", "plan"})
     new = insert_missing(connection, TICKETS).values(
         **values,
         state="requested",

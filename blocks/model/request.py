@@ -22,11 +22,15 @@ class Request(Words):
 
 
 class Regeneration(Request):
-    """Make `image` again; `plan` names the archive's state that the request was made for."""
+    """Make `image` again, or with `newest` the newest complete image of its lineage.
+
+    `plan` names the archive's state that the request was made for.
+    """
 
     image: grammar.Number
     policy: Policy | None = None
     rebuild: bool = False
+    newest: bool = False
     plan: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
 
 

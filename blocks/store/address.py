@@ -6,21 +6,29 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from blocks.errors import InvalidInput
+from blocks.store.credentials import Credentials
 from blocks.store.directory import DirectoryStore
 from blocks.store.store import Store
 
 _HINT = "Give the folder's absolute path as file:///path/of/the/store"
 
 
-def open_store(url: str) -> Store:
-    """The store at a `file:///…` URL; its folder is made if it isn't there.
+def open_store(url: str, credentials: Credentials | None = None) -> Store:
+    """The store at a `file:///…` URL, whose folder is made if it isn't there, or at `s3://bucket/prefix?endpoint=…`.
 
-    Raises InvalidInput for any other URL, MachineUnfit or StoreUnavailable if the folder can't be used.
+    Without credentials a store on S3 takes those of the usual AWS variables and files. Nothing is asked of its server
+    yet. Raises InvalidInput for any other URL, MachineUnfit or StoreUnavailable if the folder can't be used.
     """
     scheme = url.partition(":")[0] if ":" in url else ""
+    if scheme == "s3":
+        from blocks.store.s3 import S3Store  # noqa: PLC0415 - boto3 is heavy, and most homes have a folder
+
+        return S3Store.at(url, credentials)
     if scheme != "file":  # the URL itself may hold a secret, so it isn't repeated
         kind = f"of the kind {scheme[:20]!r}" if scheme.isalnum() else "without file://"
-        raise InvalidInput(f"A store URL {kind} isn't supported", _HINT)
+        raise InvalidInput(
+            f"A store URL {kind} isn't supported", f"{_HINT}, or a bucket as s3://bucket/prefix?endpoint=…"
+        )
     return DirectoryStore.at(_folder(url))
 
 

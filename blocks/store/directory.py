@@ -27,6 +27,7 @@ from blocks.store import names
 from blocks.store.content import transfer
 from blocks.store.documents import Documents
 from blocks.store.faults import translated
+from blocks.store.source import MEND, go_on, opened, same
 from blocks.store.store import Blob, Stop, Upload
 
 
@@ -48,10 +49,10 @@ class DirectoryStore(Documents):
     def upload(self, source: Path, key: str, stop: Stop, *, expected: str | None = None) -> Blob:
         """See Store."""
         names.key(key)
-        with translated(f"Storing {source}", self.root), _opened(source) as file:
+        with translated(f"Storing {source}", self.root), opened(source) as file:
             size = os.fstat(file.fileno()).st_size
             if expected is not None and self._holds(Blob(expected, size)):
-                return _same(source, transfer(file, None, stop), expected)
+                return same(source, transfer(file, None, stop), expected)
             return self._store(file, key, stop, expected)
 
     def put(self, data: bytes) -> Blob:
@@ -63,9 +64,9 @@ class DirectoryStore(Documents):
 
     def put_package(self, source: Path, sha256: str, stop: Stop | None = None) -> Blob:
         """See Store."""
-        with translated(f"Storing {source}", self.root), _opened(source) as file:
+        with translated(f"Storing {source}", self.root), opened(source) as file:
             blob = Blob(sha256, os.fstat(file.fileno()).st_size)
-            return blob if self._holds(blob) else self._store(file, names.blob(sha256), stop or _go_on, sha256)
+            return blob if self._holds(blob) else self._store(file, names.blob(sha256), stop or go_on, sha256)
 
     def verify(self, sha256: str, size: int, stop: Stop) -> None:
         """See Store."""
@@ -73,9 +74,9 @@ class DirectoryStore(Documents):
             actual = os.fstat(file.fileno()).st_size
             if actual == size:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # read the medium, not the memory
-                _same(self._blob(sha256), transfer(file, None, stop), sha256)
+                same(self._blob(sha256), transfer(file, None, stop), sha256)
                 return
-        raise CorruptFile(f"{self._blob(sha256)} has {actual} bytes, expected {size}", _MEND)
+        raise CorruptFile(f"{self._blob(sha256)} has {actual} bytes, expected {size}", MEND)
 
     def open(self, sha256: str) -> BinaryIO:
         """See Store."""
@@ -103,7 +104,7 @@ class DirectoryStore(Documents):
         with translated(f"Fetching {sha256} to {target}", target.parent), self._opened_blob(sha256) as source:
             try:
                 with partial.open("xb") as file:
-                    _same(self._blob(sha256), transfer(source, file, stop), sha256)
+                    same(self._blob(sha256), transfer(source, file, stop), sha256)
                     _settle(file)
                 partial.replace(target)
                 _settle_folder(target.parent)
@@ -117,6 +118,10 @@ class DirectoryStore(Documents):
     def uri(self, sha256: str) -> str:
         """See Store."""
         return self._blob(sha256).absolute().as_uri()
+
+    def link(self, sha256: str, name: str, seconds: int) -> None:
+        """See Store: a folder has no links."""
+        del sha256, name, seconds
 
     def blobs(self) -> Iterator[Blob]:
         """See Store."""
@@ -142,6 +147,9 @@ class DirectoryStore(Documents):
             parsed = names.parse_upload(name)
             if parsed is not None and parsed[0] == key:
                 self._delete(f"uploads/{name}")
+
+    def _uri(self, name: str) -> str:
+        return (self.root / name).absolute().as_uri()
 
     def _write(self, name: str, data: bytes) -> None:
         with translated(f"Storing {name}", self.root), self._unfinished(name) as file:
@@ -179,7 +187,7 @@ class DirectoryStore(Documents):
         with self._unfinished(key) as file:
             blob = transfer(source, file, lambda: _proceed(file, stop))
             if expected is not None:
-                _same(Path(source.name), blob, expected)
+                same(Path(source.name), blob, expected)
             self._publish(file, names.blob(blob.sha256))
         return blob
 
@@ -247,13 +255,6 @@ class DirectoryStore(Documents):
             )
 
 
-_MEND = "Make the file anew, or restore it from a copy"
-
-
-def _go_on() -> None:
-    """Never stop."""
-
-
 def _proceed(file: BinaryIO, stop: Stop) -> None:
     stop()
     _require_linked(file)
@@ -262,22 +263,6 @@ def _proceed(file: BinaryIO, stop: Stop) -> None:
 def _require_linked(file: BinaryIO) -> None:
     if os.fstat(file.fileno()).st_nlink == 0:
         raise Stopped("The upload was aborted by another process", "See who cancelled it; nothing of it is left")
-
-
-def _same(place: Path, found: Blob, expected: str) -> Blob:
-    if found.sha256 != expected:
-        raise CorruptFile(f"{place} is damaged: its sha256 is {found.sha256}, expected {expected}", _MEND)
-    return found
-
-
-@contextmanager
-def _opened(source: Path) -> Iterator[FileIO]:
-    if not source.exists():
-        raise NotFound(f"There is no file {source} to store", "Make it first")
-    if not source.is_file():
-        raise InvalidInput(f"{source} is no regular file", "Name a regular file")
-    with FileIO(source) as file:
-        yield file
 
 
 def _settle(file: BinaryIO) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import secrets
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,10 @@ class Documents(ABC):
     @abstractmethod
     def _delete(self, name: str) -> None:
         """Remove a document; one that isn't there is no error."""
+
+    @abstractmethod
+    def _uri(self, name: str) -> str:
+        """Where a document is or would be."""
 
     def put_record(self, record: Record) -> None:
         """See Store."""
@@ -85,6 +90,20 @@ class Documents(ABC):
             return gzip.decompress(data or b"empty").decode()
         except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise CorruptFile(f"The log {name} is damaged: {error}", "It can't be mended: remove it") from error
+
+    def log_uri(self, ticket: int, attempt: int, stage: str) -> str:
+        """See Store."""
+        return self._uri(names.log(ticket, attempt, stage))
+
+    def check(self) -> None:
+        """See Store."""
+        name = f"checks/{secrets.token_hex(8)}"
+        self._write(name, b"a check of the store")
+        try:
+            if self._read(name) != b"a check of the store" or not self._children("checks"):
+                raise CorruptFile(f"The store gives back other bytes than were written: {self._uri(name)}")
+        finally:
+            self._delete(name)
 
     def remove_logs(self, ticket: int, attempt: int) -> None:
         """See Store."""

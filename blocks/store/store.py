@@ -3,7 +3,7 @@
 A blob is named by the sha256 of its bytes and is visible only when it is whole and safe on its medium.
 Whatever takes long calls `stop` at each chunk of 4 MiB, which raises Stopped when the work shall end.
 All methods raise InvalidInput for a name outside its grammar, NoSpace when the store is full,
-StoreUnavailable when it can't be reached, MachineUnfit when another try is pointless.
+StoreUnavailable when it can't be reached, MachineUnfit or StoreRefused when another try is pointless.
 """
 
 from __future__ import annotations
@@ -82,6 +82,9 @@ class Store(Protocol):
     def uri(self, sha256: str) -> str:
         """Where the blob is or would be."""
 
+    def link(self, sha256: str, name: str, seconds: int) -> str | None:
+        """A link for anybody, good for so long, under which the blob is downloaded as `name`; None without such."""
+
     def blobs(self) -> Iterator[Blob]:
         """All blobs, whether a record needs them or not."""
 
@@ -111,6 +114,12 @@ class Store(Protocol):
 
     def log(self, ticket: int, attempt: int, stage: str) -> str:
         """A stage's whole log; raises NotFound, CorruptFile."""
+
+    def log_uri(self, ticket: int, attempt: int, stage: str) -> str:
+        """Where a stage's log is or would be."""
+
+    def check(self) -> None:
+        """List, write, read and remove; raises what hinders that, with what to do next."""
 
     def remove_logs(self, ticket: int, attempt: int) -> None:
         """Remove the attempt's logs; none is no error."""

@@ -6,16 +6,20 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Annotated
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number as Limits
 
 from blocks.errors import ReforgeError
 from deployments.command_line.appliances import appliance
 from deployments.command_line.generations import generate, regenerate
 from deployments.command_line.images import diff, download, images, packages, verify
+from deployments.command_line.maintenance import housekeeping
 from deployments.command_line.output import complain
 from deployments.command_line.plans import plan
 from deployments.command_line.records import record
+from deployments.command_line.schedules import schedule
 from deployments.command_line.tickets import cancel, status
 from deployments.command_line.users import user
 
@@ -39,19 +43,23 @@ def demo() -> int:
 
 
 @application.command
-def up() -> int:
-    """Keep the Prefect server and its UI running until interrupted; commands of the same home use it."""
+def up(*, port: Annotated[int | None, Parameter(validator=Limits(gte=1, lt=2**16))] = None) -> int:
+    """Serve all deployments, with Prefect's server and UI, until interrupted; commands of the same home use it.
+
+    Args:
+        port: The port of Prefect's server and UI on this machine; a free one unless given.
+    """
     from deployments.command_line.home import opened  # noqa: PLC0415 - heavy
     from deployments.up import up as serve  # noqa: PLC0415 - heavy
 
     with opened() as ports:
-        serve(ports)
+        serve(ports, port)
     return 0
 
 
-for _command in (plan, generate, regenerate, status, cancel, images, packages, diff, verify, download):
+for _command in (plan, generate, regenerate, status, cancel, images, packages, diff, verify, download, housekeeping):
     application.command(_command)
-for _group in (record, appliance, user):
+for _group in (record, appliance, user, schedule):
     application.command(_group)
 
 

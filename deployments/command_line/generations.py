@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from rich.table import Table
 
-from blocks.model import Format, Policy
+from blocks.model import Format, Policy, Ticket
 from blocks.model.request import FirstGeneration, Regeneration, Request
 from blocks.model.summary import Summary
 from deployments.command_line.differences import counts
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
 Verbose = Annotated[bool, Parameter(negative=())]
+Detach = Annotated[bool, Parameter(negative=())]
 
 
 def generate(  # noqa: PLR0913 - the command's options
@@ -30,6 +31,7 @@ def generate(  # noqa: PLR0913 - the command's options
     format_: Annotated[Format, Parameter(name="--format")] = "qcow2",
     compress: bool = True,
     key: str | None = None,
+    detach: Detach = False,
     verbose: Verbose = False,
     output: Output = PLAIN,
 ) -> int:
@@ -41,17 +43,20 @@ def generate(  # noqa: PLR0913 - the command's options
         format_: The image file's format.
         compress: Compress it; only a compressed image can be downloaded over HTTP.
         key: A key of your own: the same key gives the same ticket, however often it is asked for.
+        detach: Hand it to the deployment that `reforge up` or a worker serves, and return its ticket at once.
         verbose: Show Prefect's log as well.
     """
     request = FirstGeneration.parse(
         {"user": user, "appliance": appliance, "format": format_, "compress": compress, "key": key}, "the request"
     )
+    if detach:
+        return _hand_over(request, output)
 
-    def story(ticket: int, token: str, running: Callable[..., None]) -> State[Any]:
+    def story(ticket: Ticket, token: str, running: Callable[..., None]) -> State[Any]:
         from flows.generate import generate_image  # noqa: PLC0415 - Prefect is imported after its server is named
 
         run = generate_image.with_options(on_running=[running])
-        return run(user, appliance, format_, compress, ticket, token, return_state=True)
+        return run(user, appliance, format_, compress, ticket.id, token, return_state=True)
 
     return _make(request, story, output, verbose=verbose)
 
@@ -64,9 +69,11 @@ def regenerate(  # noqa: PLR0913 - the command's options
     *,
     policy: Policy | None = None,
     rebuild: bool = False,
+    newest: bool = False,
     force: bool = False,
     plan: str | None = None,
     key: str | None = None,
+    detach: Detach = False,
     verbose: Verbose = False,
     output: Output = PLAIN,
 ) -> int:
@@ -78,23 +85,29 @@ def regenerate(  # noqa: PLR0913 - the command's options
         image: The image to regenerate: its ticket's number.
         policy: refresh takes the newest packages, exact the same ones byte for byte; the appliance's own unless given.
         rebuild: Build although nothing has changed; it must arrive at the same bytes.
+        newest: Take the newest complete image of this image's lineage instead.
         force: Cancel the image's own generation if it still runs; without it that is refused.
         plan: The archive's state that `reforge plan` named; refused if the archive has moved since.
         key: A key of your own: the same key gives the same ticket, however often it is asked for.
+        detach: Hand it to the deployment that `reforge up` or a worker serves, and return its ticket at once.
         verbose: Show Prefect's log as well.
     """
     request = Regeneration.parse(
         {"user": user, "appliance": appliance, "image": image, "policy": policy, "rebuild": rebuild}
-        | {"force": force, "plan": plan, "key": key},
+        | {"newest": newest, "force": force, "plan": plan, "key": key},
         "the request",
     )
+    if detach:
+        return _hand_over(request, output)
 
-    def story(ticket: int, token: str, running: Callable[..., None]) -> State[Any]:
+    def story(ticket: Ticket, token: str, running: Callable[..., None]) -> State[Any]:
         from flows.regenerate import regenerate_image  # noqa: PLC0415 - Prefect is imported after its server is named
 
-        arguments = (user, appliance, image, policy, rebuild, force, ticket, token)
         run = regenerate_image.with_options(on_running=[running])
-        return run(*arguments, plan_state=plan, return_state=True)
+        handed = {"ticket": ticket.id, "token": token}
+        return run(
+            user, appliance, ticket.parent or image, policy, rebuild, plan_state=plan, **handed, return_state=True
+        )
 
     return _make(request, story, output, verbose=verbose)
 
@@ -110,6 +123,19 @@ def _make(request: Request, story: Story, output: Output, *, verbose: bool) -> i
         return 0
     complain(failure.what, failure.hint)
     return failure.exit_code
+
+
+def _hand_over(request: Request, output: Output) -> int:
+    """Create the ticket and let a deployment work on it."""
+    from blocks.outcome import outcome  # noqa: PLC0415 - heavy
+    from deployments.up import served  # noqa: PLC0415 - heavy
+
+    with opened() as ports, served(ports.home):
+        from flows.start import hand_over  # noqa: PLC0415 - Prefect is imported after its server is named
+
+        summary = outcome(ports, hand_over(request))
+    output.show(summary.document(), *_text(summary))
+    return 0
 
 
 def _text(summary: Summary) -> list[Table]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from blocks.ports import Ports
 
-Story = Callable[[int, str, Callable[..., None]], "State[Any]"]
+Story = Callable[[Ticket, str, Callable[..., None]], "State[Any]"]
 """Runs a flow with a ticket, its token and what to call once it is running; gives its final state."""
 
 _POLL = 1.0
@@ -38,11 +38,11 @@ class Generation:
         from blocks import admission  # noqa: PLC0415 - heavy
 
         self._ports = ports
-        ticket, self._token = admission.admit(ports, request)
-        self._number = ticket.id
+        self._ticket, self._token = admission.admit(ports, request)
+        self._number = self._ticket.id
         self._failure: ReforgeError | None = None
         self._interruption = Interruption()
-        self._announce(ticket)
+        self._announce(self._ticket)
 
     def run(self, story: Story, *, verbose: bool) -> Ticket:
         """The ended ticket; it is run here unless it has ended or somebody works on it already."""
@@ -61,13 +61,9 @@ class Generation:
 
     def summary(self, ticket: Ticket) -> Summary:
         """What came of it."""
-        from blocks.model.summary import summarise  # noqa: PLC0415 - heavy
+        from blocks.outcome import outcome  # noqa: PLC0415 - heavy
 
-        catalog = self._ports.catalog
-        record = catalog.tickets.record(ticket.id)
-        parent = catalog.tickets.record(ticket.parent) if ticket.parent else None
-        file = record.generation.file if record else None
-        return summarise(ticket, record, parent, self._ports.store.uri(file.sha256) if file else "")
+        return outcome(self._ports, ticket)
 
     def failure(self, ticket: Ticket) -> ReforgeError | None:
         """Why the ticket isn't complete."""
@@ -105,7 +101,7 @@ class Generation:
         _quieten(verbose=verbose)
         try:
             with contextlib.redirect_stdout(sys.stderr):
-                return _failure(story(self._number, self._token, self._interruption.hear))
+                return _failure(story(self._ticket, self._token, self._interruption.hear))
         except TerminationSignal:
             raise KeyboardInterrupt from None
 

@@ -38,11 +38,13 @@ def folder(home: Path) -> Path:
     return home / "prefect"
 
 
-def start(home: Path, report: Callable[[str], None]) -> Entry:
-    """A new, healthy server, entered in `server.json`."""
+def start(home: Path, report: Callable[[str], None], port: int | None = None) -> Entry:
+    """A new, healthy server, entered in `server.json`; at a free port unless one is given."""
     first = not (folder(home) / "prefect.db").exists()
     report(f"Starting the Prefect server ({'first start takes about 20 s' if first else 'about 8 s'}) …")
-    entry = _spawn(home, _free_port())
+    if port is not None and not _free(port):
+        raise PrefectUnavailable(f"Port {port} of this machine is taken", "Name another one, or end what listens there")
+    entry = _spawn(home, port or _free_port())
     await_health(home, entry, report)
     return entry
 

@@ -22,28 +22,38 @@ _WAIT = 5.0
 
 
 @contextmanager
-def server(home: Path, report: Callable[[str], None]) -> Iterator[str]:
+def server(home: Path, report: Callable[[str], None], *, port: int | None = None) -> Iterator[str]:
     """The URL of the Prefect API that flows of this process use inside the block (to be entered by ordinary code).
 
     An API that environment or profile name wins and must answer. Else the home's own server is joined, or started if
-    there is none; when its last user leaves, it ends. `report` is told in a line what is waited for.
+    there is none (at `port`); when its last user leaves, it ends. `report` is told in a line what is waited for.
     Raises PrefectUnavailable.
     """
     if address := named_address():
         check(address)
         yield address
         return
-    with _shared(home.absolute(), report) as address, pointed(address, home.absolute()):
+    with _shared(home.absolute(), report, port) as address, pointed(address, home.absolute()):
         yield address
 
 
+def address(home: Path) -> str | None:
+    """The URL of the Prefect API that environment or profile name, or that serves this home now; None if none does."""
+    if named := named_address():
+        return named
+    entry = entries.read(home.absolute())
+    return None if entry is None or entry.process() is None else entry.address
+
+
 @contextmanager
-def _shared(home: Path, report: Callable[[str], None]) -> Iterator[str]:
+def _shared(home: Path, report: Callable[[str], None], port: int | None) -> Iterator[str]:
     home.mkdir(parents=True, exist_ok=True)
     with ExitStack() as leaving:
         with _alone(home, report):
             leaving.callback(_leave, home, users.enter(home), report)
-            entry = _joined(home, report) or process.start(home, report)
+            entry = _joined(home, report) or process.start(home, report, port)
+            if port is not None and entry.port != port:
+                report(f"The Prefect server of this home runs already, at port {entry.port}, not {port}")
         yield entry.address
 
 

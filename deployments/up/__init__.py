@@ -1,5 +1,5 @@
 """The all-in-one local runner."""
 
-from deployments.up.up import up
+from deployments.up.up import served, up
 
-__all__ = ["up"]
+__all__ = ["served", "up"]

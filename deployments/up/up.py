@@ -1,18 +1,84 @@
-"""Prefect's server and UI, kept running until interrupted, so that runs can be looked at and started from commands."""
+"""Prefect's server and UI with all deployments served, kept running until interrupted."""
 
 from __future__ import annotations
 
-import contextlib
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from filelock import FileLock, Timeout
+
+from blocks.errors import PrefectUnavailable
 from blocks.ports import Ports
 from deployments import embedded
 from deployments.command_line.output import tell
+from deployments.embedded.named import named_address
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def up(ports: Ports) -> None:
-    """Serve until SIGINT or SIGTERM; commands of the same home join the server."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt), embedded.server(ports.home, tell) as address:
-        tell(f"Prefect's UI: {address.removesuffix('/api')} (Ctrl-C ends it)")
-        signal.pause()
+def up(ports: Ports, port: int | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, if nobody serves this home already; commands of the same home join the server.
+
+    `port` is that of Prefect's server, if it is started here.
+    """
+    with _alone(ports.home) as alone:
+        if alone:
+            _serve(ports.home, port)
+        else:
+            tell(f"It is up already. {_where(embedded.address(ports.home))}")
+
+
+@contextmanager
+def served(home: Path) -> Iterator[str]:
+    """The URL of a Prefect API whose deployments somebody serves; raises PrefectUnavailable if nobody does."""
+    if named_address() is None and not _is_up(home):
+        raise PrefectUnavailable(
+            "Nobody serves the deployments of this home",
+            "Start `reforge up` in another terminal, or name a Prefect API with workers in PREFECT_API_URL",
+        )
+    with embedded.server(home, tell) as address:
+        yield address
+
+
+def _is_up(home: Path) -> bool:
+    with _alone(home, seconds=0) as alone:
+        return not alone
+
+
+def _serve(home: Path, port: int | None) -> None:
+    ended = threading.Event()
+    before = {each: signal.signal(each, lambda *_: ended.set()) for each in _SIGNALS}
+    try:
+        with embedded.server(home, tell, port=port) as address:
+            from deployments.up.runner import serving  # noqa: PLC0415 - Prefect is imported after its server is named
+
+            with serving() as names:
+                tell(f"Serving {', '.join(names)}. {_where(address)} (Ctrl-C ends it)")
+                ended.wait()
+                tell("Ending …")
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _where(address: str | None) -> str:
+    if address is None:
+        raise PrefectUnavailable("It is up but has no server yet", "Wait a moment, then look again")
+    return f"Prefect's UI: {address.removesuffix('/api')}, its API: {address}"
+
+
+@contextmanager
+def _alone(home: Path, *, seconds: float = 1) -> Iterator[bool]:
+    lock = FileLock(home / "up.lock")
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()

@@ -1,11 +1,12 @@
-"""A store in a fresh folder, and what the tests put into it."""
+"""A store in a fresh folder and one in a fresh bucket of a real server, and what the tests put into them."""
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,20 +14,40 @@ import pytest
 
 from blocks.model import Evidence, Generation, InstallProfile, Lock, OSProfile, Recipe, Record
 from blocks.store import Store, open_store
+from tests.servers.rclone import CREDENTIALS, Rclone, rclone
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The folder of the store; it isn't there yet."""
-    return tmp_path / "store"
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rclone]:
+    """An S3 server on a folder."""
+    with rclone(tmp_path_factory.mktemp("s3") / "buckets") as running:
+        yield running
+
+
+@pytest.fixture(params=["directory", "s3"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty store."""
+    if request.param == "directory":
+        return (tmp_path / "store").as_uri()
+    made: Rclone = request.getfixturevalue("server")
+    return made.bucket(f"test-{secrets.token_hex(6)}")
 
 
 @pytest.fixture
-def store(root: Path) -> Store:
+def root(url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The folder in which the store, or its server, keeps everything."""
+    if url.startswith("file:"):
+        return tmp_path / "store"
+    made: Rclone = request.getfixturevalue("server")
+    return made.folder / url.split("/")[2] / "images"
+
+
+@pytest.fixture
+def store(url: str) -> Store:
     """An empty store."""
-    return open_store(root.as_uri())
+    return open_store(url, CREDENTIALS)
 
 
 @pytest.fixture

@@ -1,0 +1,67 @@
+"""The orders: what a ticket asks of the run that works on it, and the tickets that no run works on yet."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from blocks.catalog.clock import Now
+from blocks.catalog.database import Database
+from blocks.catalog.states import TICKET_COLUMNS, row
+from blocks.catalog.tables import TICKETS
+from blocks.model import Format, Policy, Recipe, Ticket, Words
+
+
+class Order(Words):
+    """What a run is handed with its ticket; `image` is the parent, None for a first generation."""
+
+    user: str
+    appliance: int
+    image: int | None
+    policy: Policy
+    rebuild: bool
+    plan: str | None
+    format: Format
+    compress: bool
+    token: str
+
+
+class Orders:
+    """The tickets as seen by whoever hands them to runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, number: int) -> Order:
+        """The ticket's order; raises NotFound."""
+        columns = (TICKETS.c[name] for name in ("user", "appliance", "parent", "policy", "rebuild", "plan", "token"))
+        with self._database.reading() as connection:
+            row(connection, number)
+            found = connection.execute(select(*columns, TICKETS.c.recipe).where(TICKETS.c.id == number)).one()
+        recipe = Recipe.parse_json(found.recipe, "stored recipe")
+        return Order(
+            user=found.user,
+            appliance=found.appliance,
+            image=found.parent,
+            policy=found.policy,
+            rebuild=found.rebuild,
+            plan=found.plan,
+            format=recipe.format,
+            compress=recipe.compress,
+            token=found.token,
+        )
+
+    def undispatched(self, seconds: float) -> list[int]:
+        """The tickets that were requested longer ago than that, and that no run was found for, oldest first."""
+        old = TICKETS.c.created + seconds < Now()
+        query = select(TICKETS.c.id).where(*_IDLE, TICKETS.c.flow_run.is_(None), old).order_by(TICKETS.c.id)
+        with self._database.reading() as connection:
+            return [int(number) for number in connection.scalars(query)]
+
+    def waiting(self) -> list[Ticket]:
+        """The tickets whose run has not begun, oldest first."""
+        query = select(*TICKET_COLUMNS).where(*_IDLE, TICKETS.c.flow_run.is_not(None)).order_by(TICKETS.c.id)
+        with self._database.reading() as connection:
+            return [Ticket.model_validate(dict(each)) for each in connection.execute(query).mappings()]
+
+
+_IDLE = (TICKETS.c.state == "requested", TICKETS.c.attempt == 0)

@@ -1,0 +1,53 @@
+"""The deployments: what of the flows can be started from outside, under which name, and on which schedule."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import ObjectNotFound
+from prefect.schedules import Interval, Schedule
+from prefect.types.entrypoint import EntrypointType
+
+from flows.generate import generate_image
+from flows.housekeeping import housekeeping
+from flows.regenerate import regenerate_image
+
+_HOUSEKEEPING = timedelta(minutes=1)
+
+
+def definitions() -> tuple[RunnerDeployment, ...]:
+    """Every deployment, as it is when it is new."""
+    return (
+        _deployment(regenerate_image, "on-demand", "Make an image again from the record of its earlier generation."),
+        _deployment(generate_image, "on-demand", "Make an image of an appliance as it is now."),
+        _deployment(
+            housekeeping, "scheduled", "Settle what was lost and give back what was left.", Interval(_HOUSEKEEPING)
+        ),
+    )
+
+
+async def registered(definition: RunnerDeployment) -> RunnerDeployment:
+    """The deployment as it is to be registered: schedules and a pause that it has got since it was new are kept."""
+    async with get_client() as client:
+        try:
+            known = await client.read_deployment_by_name(definition.full_name)
+        except ObjectNotFound:
+            return definition
+    return definition.model_copy(update={"schedules": None, "paused": known.paused})
+
+
+def _deployment(
+    flow: Flow[..., Any], name: str, description: str, schedule: Schedule | None = None
+) -> RunnerDeployment:
+    return RunnerDeployment.from_flow(
+        flow,
+        name,
+        description=description,
+        tags=["reforge"],
+        schedules=[schedule] if schedule else None,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )

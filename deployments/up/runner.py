@@ -1,0 +1,48 @@
+"""The runner: takes the runs of all deployments that are due and gives each a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect.runner import Runner
+
+from deployments.definitions import definitions, registered
+
+_POLL_SECONDS = 1
+_PATIENCE = 60.0
+
+
+@contextmanager
+def serving() -> Iterator[tuple[str, ...]]:
+    """Serve the deployments, whose names are given, for the length of the context.
+
+    A run that is under way when it ends is told to end. Schedules go on and are caught up by the next one.
+    """
+    loop = asyncio.new_event_loop()
+    runner = Runner(name="reforge-up", query_seconds=_POLL_SECONDS, limit=_limit(), pause_on_shutdown=False)
+    names = loop.run_until_complete(_register(runner))
+    # Not in the main thread: there it would take the signals, which whoever serves wants to hear.
+    thread = threading.Thread(target=loop.run_until_complete, args=[runner.start()], name="runner")
+    thread.start()
+    try:
+        yield names
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.astop(), loop).result(_PATIENCE)
+        thread.join(_PATIENCE)
+        loop.close()
+
+
+async def _register(runner: Runner) -> tuple[str, ...]:
+    made = [await registered(definition) for definition in definitions()]
+    for definition in made:
+        await runner.aadd_deployment(definition)
+    return tuple(definition.full_name for definition in made)
+
+
+def _limit() -> int:
+    """How many runs at a time: one for each core, and one more for housekeeping."""
+    return len(os.sched_getaffinity(0)) + 1

@@ -1,0 +1,108 @@
+"""Start: have images made by the deployments, from other flows and programs, and wait for them."""
+
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from blocks.configured import configured
+
+from blocks import liveness
+from blocks.admission import admit
+from blocks.errors import NotFinished, NotFound, PrefectUnavailable, ReforgeError, Stopped
+from blocks.model import Format, Policy, Ticket
+from blocks.model.request import FirstGeneration, Regeneration, Request
+from blocks.model.summary import Summary
+from blocks.outcome import outcome
+from blocks.ports import Ports
+from tasks.dispatch import dispatch
+
+_POLL = 1.0
+
+
+def regenerate(
+    user: str,
+    appliance: int,
+    image: int,
+    *,
+    policy: Policy | None = None,
+    rebuild: bool = False,
+    newest: bool = False,
+    force: bool = False,
+    plan: str | None = None,
+    key: str | None = None,
+    catalog: str | None = None,
+    store: str | None = None,
+    builder: str | None = None,
+) -> Ticket:
+    """Hand the regeneration of an image to `regenerate-image/on-demand`; returns its ticket at once.
+
+    The parameters are those of the flow. The same `key` gives the same ticket and run, however often it is asked for.
+    While Prefect is down the ticket stays `requested`, and is handed over by housekeeping once Prefect is back.
+    Raises InvalidInput, a Denied error, NotFound (also if nothing is deployed), ParentRunning, KeyReused.
+    """
+    values = {"user": user, "appliance": appliance, "image": image, "policy": policy, "rebuild": rebuild}
+    request = Regeneration.parse(values | {"newest": newest, "force": force, "plan": plan, "key": key}, "the request")
+    return hand_over(request, {"catalog": catalog, "store": store, "builder": builder})
+
+
+def generate(
+    user: str,
+    appliance: int,
+    *,
+    format: Format = "qcow2",  # noqa: A002 (the word of the field, and of Prefect's form)
+    compress: bool = True,
+    key: str | None = None,
+    catalog: str | None = None,
+    store: str | None = None,
+    builder: str | None = None,
+) -> Ticket:
+    """Hand an appliance's first image to `generate-image/on-demand`, likewise."""
+    values = {"user": user, "appliance": appliance, "format": format, "compress": compress, "key": key}
+    request = FirstGeneration.parse(values, "the request")
+    return hand_over(request, {"catalog": catalog, "store": store, "builder": builder})
+
+
+def wait(
+    ticket: Ticket | int,
+    *,
+    seconds: float | None = None,
+    catalog: str | None = None,
+    store: str | None = None,
+    builder: str | None = None,
+) -> Summary:
+    """Wait for the ticket's end in the catalog, at most so many seconds; returns what has come of it.
+
+    Raises Stopped if it was cancelled, ReforgeError with its reason if it ended in error, NotFinished, NotFound.
+    """
+    number = ticket.id if isinstance(ticket, Ticket) else ticket
+    end = None if seconds is None else time.monotonic() + seconds
+    with Ports.open(configured(catalog, store, builder)) as ports:
+        alive = liveness.judge(ports.home, ports.home_id)
+        while not (found := ports.catalog.attempts.settle(number, alive)).terminal:
+            if end is not None and time.monotonic() >= end:
+                raise NotFinished(f"Ticket {number} is {found.state} after {seconds:g} s", "Wait for it again")
+            time.sleep(_POLL)
+        return _ended(ports, found)
+
+
+def hand_over(request: Request, blocks: Mapping[str, str | None] = MappingProxyType({})) -> Ticket:
+    """Admit a request that is valid and dispatch its ticket, as `regenerate` and `generate` do."""
+    with Ports.open(configured(**blocks)) as ports:
+        ticket, _ = admit(ports, request)
+        if ticket.terminal or ticket.flow_run is not None:
+            return ticket
+        try:
+            return dispatch(ports, ticket.id, blocks)
+        except NotFound as error:
+            ports.catalog.tickets.cancel(ticket.id, error.what)
+            raise
+        except PrefectUnavailable:  # it is handed over by housekeeping
+            return ticket
+
+
+def _ended(ports: Ports, ticket: Ticket) -> Summary:
+    if ticket.state == "cancelled":
+        raise Stopped(f"Ticket {ticket.id} was cancelled: {ticket.message}")
+    if ticket.state == "error":
+        raise ReforgeError(f"Ticket {ticket.id} ended in error: {ticket.error}")
+    return outcome(ports, ticket)

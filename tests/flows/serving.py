@@ -1,0 +1,36 @@
+"""`reforge up` as a process of its own, ended by its process id."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[list[str]]:
+    """The lines that it says, as they come; it must end in good order when the context does."""
+    argv = [Path(sys.executable).parent / "reforge", "up", *arguments]
+    process = subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    lines: list[str] = []
+    reader = threading.Thread(target=_read, args=(process, lines))
+    reader.start()
+    try:
+        yield lines
+        assert process.poll() is None, lines
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, lines
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+
+
+def _read(process: subprocess.Popen[str], lines: list[str]) -> None:
+    assert process.stderr is not None
+    with process.stderr as stream:
+        lines.extend(stream)
