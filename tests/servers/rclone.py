@@ -39,7 +39,7 @@ def rclone(folder: Path, *, certificate: Path | None = None, key: Path | None = 
     folder.mkdir(parents=True, exist_ok=True)
     port = _free_port()
     argv = [str(Path(sys.executable).parent / "rclone"), "serve", "s3", str(folder), "--config", ""]
-    argv += ["--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS},{SECRET}", "--dir-cache-time", "0s"]
+    argv += ["--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS},{SECRET}", "--dir-cache-time", "1ms"]
     argv += ["--cert", str(certificate), "--key", str(key)] if certificate else []
     with (folder.parent / f"rclone-{port}.log").open("wb") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
