@@ -1,18 +1,21 @@
 """Multipart uploads: parts in parallel with bounded memory, and no upload that can't be found again.
 
-A marker below `uploads/` carries the caller's key; it is written before the upload is begun and names it afterwards,
-so whatever crashes, `unfinished` lists it and `abort` ends it.
+A marker below `uploads/` carries the caller's key; it is written before anything else, and a note beside it tells the
+upload once that has begun. So whatever crashes, `unfinished` lists it and `abort` ends it. Whoever aborts removes the
+marker first, and whoever uploads looks for it after the note is written: one of the two sees the other.
 """
 
 from __future__ import annotations
 
 import base64
 import concurrent.futures
+import dataclasses
 import hashlib
 import json
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import FileIO
@@ -44,17 +47,11 @@ class _Address(TypedDict):
 
 
 @dataclass(frozen=True)
-class Marker:
-    """An upload that is under way or was left: its marker's name, its target, and its id once it has begun."""
+class Begun:
+    """A multipart upload: the name that it is going to have, and the server's id of it."""
 
-    name: str
     target: str
-    upload: str | None
-
-    @property
-    def key(self) -> str:
-        """The caller's key."""
-        return parsed[0] if (parsed := names.parse_upload(self.name.rpartition("/")[2])) else ""
+    upload: str
 
 
 class Multipart:
@@ -65,48 +62,62 @@ class Multipart:
         self._bucket = bucket
         self._part = part
 
-    def send(self, source: FileIO, target: str, key: str, stop: Stop) -> None:
-        """Store the file under `target`, whole or not at all; whatever ends it early leaves nothing.
-
-        Raises Stopped also if another process has aborted the key, CorruptFile if the file gets shorter meanwhile.
-        """
-        marker = self._begin(target, key)
+    @contextmanager
+    def marked(self, key: str) -> Iterator[str]:
+        """The name of a marker with the key, there as long as the context lasts."""
+        marker = f"uploads/{names.upload(key, datetime.now(UTC), secrets.token_hex(8))}"
+        self._put_object(marker, b"")
         try:
-            self._complete(marker, list(self._parts(source, marker, stop)))
-        except ClientError as error:
-            if code(error) in _ENDED and not self._known(marker):
-                raise Stopped(
-                    "The upload was aborted by another process", "See who cancelled it; nothing of it is left"
-                ) from error
-            raise
+            yield marker
         finally:
             self._end(marker)
+
+    def send(self, source: FileIO, target: str, marker: str, stop: Stop) -> None:
+        """Store the file under `target`, whole or not at all.
+
+        Raises Stopped also if another process has aborted the marker's key, CorruptFile if the file gets shorter.
+        """
+        begun = self._begin(target, marker)
+        try:
+            self._require(marker)
+            self._complete(begun, list(self._parts(source, begun, stop)))
+        except ClientError as error:
+            self._discard(begun)
+            if code(error) in _ENDED:
+                self._require(marker)
+            raise
 
     def unfinished(self) -> Iterator[Upload]:
         """The uploads whose marker is there, with the bytes that their parts hold."""
         for marker in self._markers("uploads/"):
-            if (parsed := names.parse_upload(marker.name.rpartition("/")[2])) is not None:
+            if (parsed := names.parse_upload(marker.rpartition("/")[2])) is not None:
                 yield Upload(parsed[0], self._held(marker), parsed[1])
 
     def abort(self, key: str) -> None:
         """End the key's uploads, wherever they are going on, and forget them."""
         for marker in self._markers(f"uploads/{key.replace('/', ',')},"):
-            if marker.key == key:
+            parsed = names.parse_upload(marker.rpartition("/")[2])
+            if parsed is not None and parsed[0] == key:
                 self._end(marker)
 
-    def _begin(self, target: str, key: str) -> Marker:
-        name = f"uploads/{names.upload(key, datetime.now(UTC), secrets.token_hex(8))}"
-        self._mark(Marker(name, target, None))
-        begun = self._client.create_multipart_upload(Bucket=self._bucket.name, Key=self._bucket.full(target))
-        marker = Marker(name, target, begun["UploadId"])
-        self._mark(marker)
-        return marker
+    def _begin(self, target: str, marker: str) -> Begun:
+        answer = self._client.create_multipart_upload(Bucket=self._bucket.name, Key=self._bucket.full(target))
+        begun = Begun(target, answer["UploadId"])
+        self._put_object(_note(marker), json.dumps(dataclasses.asdict(begun)).encode())
+        return begun
 
-    def _mark(self, marker: Marker) -> None:
-        body = json.dumps({"target": marker.target, "upload": marker.upload}).encode()
-        self._client.put_object(Bucket=self._bucket.name, Key=self._bucket.full(marker.name), Body=body)
+    def _require(self, marker: str) -> None:
+        """Raise Stopped unless the marker is there: whoever aborts removes it first."""
+        try:
+            self._client.head_object(Bucket=self._bucket.name, Key=self._bucket.full(marker))
+        except ClientError as error:
+            if not absent(error):
+                raise
+            raise Stopped(
+                "The upload was aborted by another process", "See who cancelled it; nothing of it is left"
+            ) from None
 
-    def _parts(self, source: FileIO, marker: Marker, stop: Stop) -> Iterator[CompletedPartTypeDef]:
+    def _parts(self, source: FileIO, begun: Begun, stop: Stop) -> Iterator[CompletedPartTypeDef]:
         """Send every part, at most so many at a time; calls `stop` at least twice a second."""
         size = os.fstat(source.fileno()).st_size
         length = max(self._part, -(-size // _PARTS))
@@ -119,7 +130,7 @@ class Multipart:
                     while len(running) < _WORKERS and (following := next(starts, None)) is not None:
                         number, start = following
                         piece = (source, start, min(length, size - start))
-                        running[workers.submit(self._put, marker, number, *piece)] = number
+                        running[workers.submit(self._put, begun, number, *piece)] = number
                     if not running:
                         return
                     done, _ = concurrent.futures.wait(running, _PATIENCE, concurrent.futures.FIRST_COMPLETED)
@@ -127,74 +138,73 @@ class Multipart:
                         del running[future]
                         yield future.result()
             except BaseException:
-                self._discard(marker)  # what is being sent fails at once
+                self._discard(begun)  # what is being sent fails at once
                 raise
 
-    def _put(self, marker: Marker, number: int, source: FileIO, start: int, length: int) -> CompletedPartTypeDef:
+    def _put(self, begun: Begun, number: int, source: FileIO, start: int, length: int) -> CompletedPartTypeDef:
         data = os.pread(source.fileno(), length, start)
         if len(data) != length:
             raise CorruptFile(
                 f"{source.name} got shorter while it was stored", "Something changes the file: find out what"
             )
         digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
-        answer = self._client.upload_part(**self._of(marker), PartNumber=number, Body=data, ContentMD5=digest)
+        answer = self._client.upload_part(**self._of(begun), PartNumber=number, Body=data, ContentMD5=digest)
         return {"PartNumber": number, "ETag": answer["ETag"]}
 
-    def _complete(self, marker: Marker, parts: list[CompletedPartTypeDef]) -> None:
+    def _complete(self, begun: Begun, parts: list[CompletedPartTypeDef]) -> None:
         ordered = sorted(parts, key=lambda part: part.get("PartNumber", 0))
-        self._client.complete_multipart_upload(**self._of(marker), MultipartUpload={"Parts": ordered})
+        self._client.complete_multipart_upload(**self._of(begun), MultipartUpload={"Parts": ordered})
 
-    def _of(self, marker: Marker) -> _Address:
-        key = self._bucket.full(marker.target)
-        return _Address(Bucket=self._bucket.name, Key=key, UploadId=marker.upload or "")
+    def _of(self, begun: Begun) -> _Address:
+        return _Address(Bucket=self._bucket.name, Key=self._bucket.full(begun.target), UploadId=begun.upload)
 
-    def _end(self, marker: Marker) -> None:
-        self._discard(marker)
-        self._client.delete_object(Bucket=self._bucket.name, Key=self._bucket.full(marker.name))
+    def _end(self, marker: str) -> None:
+        self._delete_object(marker)
+        if (begun := self._begun(marker)) is not None:
+            self._discard(begun)
+            self._delete_object(_note(marker))
 
-    def _discard(self, marker: Marker) -> None:
-        if marker.upload is None:
-            return
+    def _discard(self, begun: Begun) -> None:
         try:
-            self._client.abort_multipart_upload(**self._of(marker))
+            self._client.abort_multipart_upload(**self._of(begun))
         except ClientError as error:
             if code(error) not in _ENDED:
                 raise
 
-    def _known(self, marker: Marker) -> bool:
-        try:
-            self._client.head_object(Bucket=self._bucket.name, Key=self._bucket.full(marker.name))
-        except ClientError as error:
-            if absent(error):
-                return False
-            raise
-        return True
-
-    def _markers(self, prefix: str) -> Iterator[Marker]:
+    def _markers(self, prefix: str) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket.name, Prefix=self._bucket.full(prefix)):
             for row in page.get("Contents", []):
-                if (marker := self._marker(self._bucket.short(row.get("Key", "")))) is not None:
-                    yield marker
+                yield self._bucket.short(row.get("Key", ""))
 
-    def _marker(self, name: str) -> Marker | None:
+    def _begun(self, marker: str) -> Begun | None:
         try:
-            answer = self._client.get_object(Bucket=self._bucket.name, Key=self._bucket.full(name))
+            answer = self._client.get_object(Bucket=self._bucket.name, Key=self._bucket.full(_note(marker)))
         except ClientError as error:
-            if absent(error):  # finished meanwhile
+            if absent(error):
                 return None
             raise
         with answer["Body"] as body:
-            document = json.loads(body.read())
-        return Marker(name, document["target"], document["upload"])
+            return Begun(**json.loads(body.read()))
 
-    def _held(self, marker: Marker) -> int:
-        if marker.upload is None:
+    def _held(self, marker: str) -> int:
+        if (begun := self._begun(marker)) is None:
             return 0
         try:
-            pages = self._client.get_paginator("list_parts").paginate(**self._of(marker))
+            pages = self._client.get_paginator("list_parts").paginate(**self._of(begun))
             return sum(part.get("Size", 0) for page in pages for part in page.get("Parts", []))
         except ClientError as error:
             if code(error) in _ENDED:
                 return 0
             raise
+
+    def _put_object(self, name: str, data: bytes) -> None:
+        self._client.put_object(Bucket=self._bucket.name, Key=self._bucket.full(name), Body=data)
+
+    def _delete_object(self, name: str) -> None:
+        self._client.delete_object(Bucket=self._bucket.name, Key=self._bucket.full(name))
+
+
+def _note(marker: str) -> str:
+    """Where a marker's upload is noted."""
+    return f"{marker}.upload"

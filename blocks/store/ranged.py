@@ -36,6 +36,11 @@ class _Ranged(io.RawIOBase):
     def tell(self) -> int:
         return self._position
 
+    def readall(self) -> bytes:
+        data = self._fetch(self._position, self._size - 1) if self._position < self._size else b""
+        self._position += len(data)
+        return data
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # typeshed's WriteableBuffer is private
         end = min(self._position + len(buffer), self._size)
         if end <= self._position:

@@ -12,7 +12,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -60,12 +60,10 @@ class S3Store(Documents):
     def upload(self, source: Path, key: str, stop: Stop, *, expected: str | None = None) -> Blob:
         """See Store."""
         names.key(key)
-        with opened(source) as file:
-            blob = self._hashed(file, stop, expected)
-            if expected is None or not self._holds(blob):
-                with self._asked(f"Storing {source}"):
-                    self._multipart.send(file, names.blob(blob.sha256), key, stop)
-        return blob
+        with self._asked(f"Storing {source}"), opened(source) as file:
+            if expected is not None and self._holds(Blob(expected, os.fstat(file.fileno()).st_size)):
+                return self._hashed(file, stop, expected)
+            return self._send(file, key, stop, expected)
 
     def put(self, data: bytes) -> Blob:
         """See Store."""
@@ -77,13 +75,9 @@ class S3Store(Documents):
     def put_package(self, source: Path, sha256: str, stop: Stop | None = None) -> Blob:
         """See Store."""
         name = names.blob(sha256)
-        with opened(source) as file:
+        with self._asked(f"Storing {source}"), opened(source) as file:
             blob = Blob(sha256, os.fstat(file.fileno()).st_size)
-            if not self._holds(blob):
-                self._hashed(file, stop or go_on, sha256)
-                with self._asked(f"Storing {source}"):
-                    self._multipart.send(file, name, name, stop or go_on)
-        return blob
+            return blob if self._holds(blob) else self._send(file, name, stop or go_on, sha256)
 
     def verify(self, sha256: str, size: int, stop: Stop) -> None:
         """See Store."""
@@ -193,6 +187,12 @@ class S3Store(Documents):
                 for row in page.get("Contents", []):
                     yield self._bucket.short(row.get("Key", "")), row.get("Size", 0)
 
+    def _send(self, file: FileIO, key: str, stop: Stop, expected: str | None) -> Blob:
+        with self._multipart.marked(key) as marker:
+            blob = self._hashed(file, stop, expected)
+            self._multipart.send(file, names.blob(blob.sha256), marker, stop)
+        return blob
+
     def _hashed(self, file: FileIO, stop: Stop, expected: str | None) -> Blob:
         with faults.translated(f"Reading {file.name}", Path(str(file.name))):
             blob = transfer(file, None, stop)
@@ -209,8 +209,8 @@ class S3Store(Documents):
                     target.write(piece)
         same(self.uri(sha256), Blob(total.hexdigest(), size), sha256)
 
-    def _body(self, key: str) -> StreamingBody:
-        return self._client.get_object(Bucket=self._bucket.name, Key=key)["Body"]
+    def _body(self, key: str) -> closing[StreamingBody]:
+        return closing(self._client.get_object(Bucket=self._bucket.name, Key=key)["Body"])
 
     def _range(self, sha256: str, start: int, end: int) -> bytes:
         with self._named(names.blob(sha256), f"Reading {sha256}") as key:

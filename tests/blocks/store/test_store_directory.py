@@ -20,6 +20,14 @@ from blocks.store.faults import translated
 
 KEY = "7/1/image.raw"
 Place = Callable[[str], Path]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The URL of a store in a folder."""
+    return (tmp_path / "store").as_uri()
+
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 UPLOAD_AND_WAIT = """
