@@ -1,15 +1,13 @@
-"""A prepared catalog for each test: on a SQLite file, and on PostgreSQL too where its URL is given."""
+"""A prepared catalog for each test: on a SQLite file, and on PostgreSQL."""
 
 from __future__ import annotations
 
-import os
-import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from blocks.catalog import Catalog, Lease, TicketRequest
 from blocks.model import (
@@ -25,8 +23,8 @@ from blocks.model import (
     Record,
     Ticket,
 )
+from tests.servers.postgresql import Postgresql
 
-POSTGRESQL = os.environ.get("REFORGE_TEST_POSTGRESQL_URL")
 RECIPE = Recipe(
     name="server",
     version="1.0",
@@ -36,31 +34,50 @@ RECIPE = Recipe(
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRESQL else ["sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def templates(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A prepared catalog on each kind of database, with the users alice and bob, to be copied for each test."""
+    file = tmp_path_factory.mktemp("template") / "catalog.sqlite"
+    with postgresql.database() as database:
+        for url in (f"sqlite:///{file}", postgresql.url(database)):
+            with Catalog.prepare(url) as prepared:
+                prepared.users.add("alice", ["image_generate", "appliance_create"])
+                prepared.users.add("bob", ["image_generate"])
+        yield {"sqlite": str(file), "postgresql": database}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of database: every test that asks for one runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty(kind: str, postgresql: Postgresql, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database of its own."""
-    if request.param == "sqlite":
+    if kind == "sqlite":
         yield f"sqlite:///{tmp_path}/home/catalog.sqlite"
         return
-    assert POSTGRESQL is not None
-    server = make_url(POSTGRESQL)
-    name = f"reforge_{secrets.token_hex(8)}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield server.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    with postgresql.database() as name:
+        yield postgresql.url(name)
+
+
+@pytest.fixture
+def url(kind: str, templates: dict[str, str], postgresql: Postgresql, tmp_path: Path) -> Iterator[str]:
+    """The URL of a prepared catalog of its own, with the users alice and bob."""
+    if kind == "sqlite":
+        shutil.copy(templates[kind], tmp_path / "catalog.sqlite")
+        yield f"sqlite:///{tmp_path}/catalog.sqlite"
+        return
+    with postgresql.database(templates[kind]) as name:
+        yield postgresql.url(name)
 
 
 @pytest.fixture
 def catalog(url: str) -> Iterator[Catalog]:
     """A prepared catalog with the users alice and bob."""
-    with Catalog.prepare(url) as prepared:
-        prepared.users.add("alice", ["image_generate", "appliance_create"])
-        prepared.users.add("bob", ["image_generate"])
-        yield prepared
+    with Catalog.open(url) as opened:
+        yield opened
 
 
 @pytest.fixture

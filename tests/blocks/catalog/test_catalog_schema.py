@@ -17,9 +17,9 @@ from blocks.catalog.tables import METADATA, REVISION
 from blocks.errors import CatalogUnavailable
 
 
-def test_prepare_makes_an_empty_database_usable(url: str) -> None:
+def test_prepare_makes_an_empty_database_usable(empty: str) -> None:
     """Preparing creates folder, file and every table."""
-    with Catalog.prepare(url) as catalog, catalog.database.reading() as connection:
+    with Catalog.prepare(empty) as catalog, catalog.database.reading() as connection:
         assert set(METADATA.tables) <= set(inspect(connection).get_table_names())
 
 
@@ -31,26 +31,26 @@ def test_a_new_file_is_its_owner_s_alone(tmp_path: Path) -> None:
     assert {name for name, mode in modes.items() if mode != 0o600} <= {"catalog.sqlite.lock"}
 
 
-def test_prepare_twice_keeps_what_is_there(url: str) -> None:
+def test_prepare_twice_keeps_what_is_there(empty: str) -> None:
     """Preparing again loses nothing, and the catalog can be opened."""
-    with Catalog.prepare(url) as first:
+    with Catalog.prepare(empty) as first:
         first.users.add("alice")
-    with Catalog.prepare(url) as second:
+    with Catalog.prepare(empty) as second:
         assert second.users.get("alice").active
-    with Catalog.open(url) as third:
+    with Catalog.open(empty) as third:
         assert third.users.get("alice").active
 
 
-def test_prepare_of_a_current_catalog_runs_no_migration(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prepare_of_a_current_catalog_runs_no_migration(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the revision is current, Alembic is not asked."""
-    Catalog.prepare(url).close()
+    Catalog.prepare(empty).close()
     monkeypatch.delattr(upgrade, "run")
-    Catalog.prepare(url).close()
+    Catalog.prepare(empty).close()
 
 
-def test_migrations_lead_to_the_tables(url: str) -> None:
+def test_migrations_lead_to_the_tables(empty: str) -> None:
     """The revisions together make exactly the tables that the program uses."""
-    with Catalog.prepare(url) as catalog, catalog.database.reading() as connection:
+    with Catalog.prepare(empty) as catalog, catalog.database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"target_metadata": METADATA})
         assert compare_metadata(context, METADATA) == []
 
@@ -68,24 +68,24 @@ def test_open_refuses_a_missing_file_and_makes_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_open_refuses_an_empty_database(url: str) -> None:
+def test_open_refuses_an_empty_database(empty: str) -> None:
     """A database without our tables is refused."""
-    database = Database(url)
+    database = Database(empty)
     if database.file is not None:
         database.file.parent.mkdir()
         database.file.touch()
     database.close()
     with pytest.raises(CatalogUnavailable, match="not prepared"):
-        Catalog.open(url)
+        Catalog.open(empty)
 
 
 @pytest.mark.parametrize("way", [Catalog.open, Catalog.prepare])
-def test_a_newer_schema_is_refused(url: str, way: Callable[[str], Catalog]) -> None:
+def test_a_newer_schema_is_refused(empty: str, way: Callable[[str], Catalog]) -> None:
     """A schema from a later program is neither used nor changed."""
-    with Catalog.prepare(url) as catalog, catalog.database.writing() as connection:
+    with Catalog.prepare(empty) as catalog, catalog.database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(CatalogUnavailable, match="schema 9999"):
-        way(url)
+        way(empty)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

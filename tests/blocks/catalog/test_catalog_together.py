@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.queues import Queue
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing.synchronize import Barrier
 from threading import Barrier as ThreadBarrier
 from typing import Any
@@ -17,48 +16,46 @@ from blocks.errors import Stopped
 from blocks.model import Appliance, Record
 
 LIMIT = 120
-_PROCESSES = multiprocessing.get_context("spawn")
+_BARRIERS: dict[int, Barrier] = {}
 
 Work = Callable[[Catalog, int, Any], Any]
+Together = Callable[..., list[Any]]
 
 
-def _work(barrier: Barrier, results: Queue[Any], work: Work, url: str, number: int, given: Any) -> None:
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProcessPoolExecutor]:
+    """Four processes that share nothing but the catalog."""
+    spawn = multiprocessing.get_context("spawn")
+    barriers = {parties: spawn.Barrier(parties) for parties in (2, 4)}
+    with ProcessPoolExecutor(4, spawn, _meet_at, (barriers,)) as processes:
+        yield processes
+
+
+@pytest.fixture
+def together(pool: ProcessPoolExecutor) -> Together:
+    """Runs a piece of work in several processes that all start at the same moment, each with a catalog of its own."""
+
+    def run(work: Work, url: str, given: Any, processes: int = 4) -> list[Any]:
+        started = [pool.submit(_work, work, url, number, given, processes) for number in range(processes)]
+        return [each.result(LIMIT) for each in started]
+
+    return run
+
+
+def _meet_at(barriers: dict[int, Barrier]) -> None:
+    _BARRIERS.update(barriers)
+
+
+def _work(work: Work, url: str, number: int, given: Any, processes: int) -> Any:
     with Catalog.open(url) as catalog:
-        barrier.wait(LIMIT)
-        results.put(_outcome(work, catalog, number, given))
-
-
-def _outcome(work: Work, catalog: Catalog, number: int, given: Any) -> Any:
-    try:
+        _BARRIERS[processes].wait(LIMIT)
         return work(catalog, number, given)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent shall raise it
-        return error
 
 
-def _prepare(barrier: Barrier, results: Queue[Any], url: str) -> None:
-    barrier.wait(LIMIT)
+def _prepare(url: str, processes: int) -> list[str]:
+    _BARRIERS[processes].wait(LIMIT)
     with Catalog.prepare(url) as catalog:
-        results.put([account.name for account in catalog.users.list()])
-
-
-def _results(target: Callable[..., None], arguments: list[tuple[Any, ...]]) -> list[Any]:
-    """Run one process for each tuple of arguments, all starting at the same moment."""
-    barrier, results = _PROCESSES.Barrier(len(arguments)), _PROCESSES.Queue()
-    processes = [_PROCESSES.Process(target=target, args=(barrier, results, *each)) for each in arguments]
-    for process in processes:
-        process.start()
-    found = [results.get(timeout=LIMIT) for _ in processes]
-    for process in processes:
-        process.join(LIMIT)
-        assert process.exitcode == 0
-    for result in found:
-        if isinstance(result, Exception):
-            raise result
-    return found
-
-
-def _together(work: Work, url: str, given: Any, processes: int = 4) -> list[Any]:
-    return _results(_work, [(work, url, number, given) for number in range(processes)])
+        return [account.name for account in catalog.users.list()]
 
 
 def _change(catalog: Catalog, number: int, appliance: int) -> int:
@@ -69,10 +66,10 @@ def _change(catalog: Catalog, number: int, appliance: int) -> int:
     return 50
 
 
-def test_concurrent_read_modify_writes_lose_nothing(catalog: Catalog, url: str) -> None:
+def test_concurrent_read_modify_writes_lose_nothing(catalog: Catalog, url: str, together: Together) -> None:
     """200 changes by four processes raise the revision by exactly 200."""
     appliance = catalog.appliances.add("alice", Appliance(name="server"))
-    assert sum(_together(_change, url, appliance)) == 200
+    assert sum(together(_change, url, appliance)) == 200
     assert catalog.appliances.get(appliance).appliance.revision == 201
 
 
@@ -87,9 +84,11 @@ def _ask(catalog: Catalog, _number: int, order: TicketRequest) -> list[int]:
         return list(threads.map(ask, range(5)))
 
 
-def test_twenty_requests_with_one_key_make_one_ticket(catalog: Catalog, url: str, order: TicketRequest) -> None:
+def test_twenty_requests_with_one_key_make_one_ticket(
+    catalog: Catalog, url: str, together: Together, order: TicketRequest
+) -> None:
     """Four processes of five threads ask at the same time and all get the same ticket."""
-    answers = [answer for process in _together(_ask, url, order) for answer in process]
+    answers = [answer for process in together(_ask, url, order) for answer in process]
     assert len(answers) == 20
     (ticket,) = catalog.tickets.list()
     assert set(answers) == {ticket.id}
@@ -112,12 +111,12 @@ def _complete(catalog: Catalog, lease: Lease, record: Record) -> bool:
 
 
 def test_either_cancel_or_complete_wins(
-    catalog: Catalog, url: str, order: TicketRequest, make_record: Callable[..., Record]
+    catalog: Catalog, url: str, together: Together, order: TicketRequest, make_record: Callable[..., Record]
 ) -> None:
     """For each of many tickets exactly one of the two succeeds, and the ticket shows that one."""
     leases = [catalog.attempts.begin(catalog.tickets.create(order).id, "home", in_process=True) for _ in range(40)]
     given = [(lease, make_record(lease.ticket)) for lease in leases]
-    first, second = _together(_race, url, given, processes=2)
+    first, second = together(_race, url, given, processes=2)
     assert all(one != other for one, other in zip(first, second, strict=True))
     for lease in leases:
         ends = [event.state for event in catalog.events.list(lease.ticket)][2:]
@@ -129,10 +128,10 @@ def _cancel_all(catalog: Catalog, _number: int, tickets: list[int]) -> list[bool
     return [catalog.tickets.cancel(ticket, "race") for ticket in tickets]
 
 
-def test_one_of_many_cancels_does_it(catalog: Catalog, url: str, order: TicketRequest) -> None:
+def test_one_of_many_cancels_does_it(catalog: Catalog, url: str, together: Together, order: TicketRequest) -> None:
     """However many cancel at once, each ticket is cancelled by one call."""
     tickets = [catalog.tickets.create(order).id for _ in range(20)]
-    answers = _together(_cancel_all, url, tickets)
+    answers = together(_cancel_all, url, tickets)
     assert [sum(each) for each in zip(*answers, strict=True)] == [1] * 20
 
 
@@ -143,11 +142,11 @@ def _take_or_drop(catalog: Catalog, number: int, tickets: tuple[int, int]) -> li
     return [catalog.blobs.drop(tickets[0])]
 
 
-def test_a_blob_is_either_taken_or_doomed(catalog: Catalog, url: str, order: TicketRequest) -> None:
+def test_a_blob_is_either_taken_or_doomed(catalog: Catalog, url: str, together: Together, order: TicketRequest) -> None:
     """While one record gives up its blobs and another takes them, none is both needed and doomed."""
     tickets = (catalog.tickets.create(order).id, catalog.tickets.create(order).id)
     catalog.blobs.take(tickets[0], {f"{step:064x}": 1 for step in range(30)})
-    answers = _together(_take_or_drop, url, tickets, processes=2)
+    answers = together(_take_or_drop, url, tickets, processes=2)
     refused = {sha for answer in max(answers, key=len) for sha in answer}
     assert refused == set(catalog.blobs.doomed())
     assert len(catalog.blobs.drop(tickets[1])) == 30 - len(refused)
@@ -157,15 +156,16 @@ def _begin(catalog: Catalog, _number: int, ticket: int) -> list[int]:
     return [catalog.attempts.begin(ticket, "home", in_process=True).number for _ in range(10)]
 
 
-def test_every_attempt_has_its_own_number(catalog: Catalog, url: str, order: TicketRequest) -> None:
+def test_every_attempt_has_its_own_number(catalog: Catalog, url: str, together: Together, order: TicketRequest) -> None:
     """Attempts that begin at the same time never share a number, so one of them is the newest."""
     ticket = catalog.tickets.create(order).id
-    numbers = [number for process in _together(_begin, url, ticket) for number in process]
+    numbers = [number for process in together(_begin, url, ticket) for number in process]
     assert sorted(numbers) == list(range(1, 41))
     assert catalog.tickets.get(ticket).attempt == 40
 
 
 @pytest.mark.parametrize("processes", [2, 4])
-def test_processes_prepare_one_catalog_together(url: str, processes: int) -> None:
+def test_processes_prepare_one_catalog_together(empty: str, pool: ProcessPoolExecutor, processes: int) -> None:
     """Whoever comes first migrates, the others wait and find it done."""
-    assert _results(_prepare, [(url,)] * processes) == [[]] * processes
+    started = [pool.submit(_prepare, empty, processes) for _ in range(processes)]
+    assert [each.result(LIMIT) for each in started] == [[]] * processes
