@@ -11,7 +11,7 @@ from typing import Self
 from blocks.builder import Builder
 from blocks.catalog import Catalog
 from blocks.settings import Settings
-from blocks.store import Credentials, Store, open_store
+from blocks.store import Store, open_store
 
 _GIGABYTE = 10**9
 
@@ -32,11 +32,10 @@ class Ports:
 
         Raises CatalogUnavailable, StoreUnavailable, InvalidInput.
         """
-        settings = settings or Settings()
+        settings = settings or Settings.told()
         home = settings.home.absolute()
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keys = (settings.store_access_key, settings.store_secret_key, settings.store_session_token)
-        store = open_store(settings.store(), Credentials.of(*keys))
+        store = open_store(settings.store(), settings.store_keys())
         builder = Builder(
             home,
             cache_limit=int(settings.cache_gigabytes * _GIGABYTE),

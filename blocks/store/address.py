@@ -19,17 +19,31 @@ def open_store(url: str, credentials: Credentials | None = None) -> Store:
     Without credentials a store on S3 takes those of the usual AWS variables and files. Nothing is asked of its server
     yet. Raises InvalidInput for any other URL, MachineUnfit or StoreUnavailable if the folder can't be used.
     """
-    scheme = url.partition(":")[0] if ":" in url else ""
-    if scheme == "s3":
+    if _scheme(url) == "s3":
         from blocks.store.s3 import S3Store  # noqa: PLC0415 - boto3 is heavy, and most homes have a folder
 
         return S3Store.at(url, credentials)
-    if scheme != "file":  # the URL itself may hold a secret, so it isn't repeated
+    return DirectoryStore.at(_folder(url))
+
+
+def check_address(url: str) -> None:
+    """Raise InvalidInput unless it is a store's URL; nothing is opened or made."""
+    if _scheme(url) == "s3":
+        from blocks.store.bucket import Bucket  # noqa: PLC0415 - boto3 is heavy
+
+        Bucket.parse(url)
+    else:
+        _folder(url)
+
+
+def _scheme(url: str) -> str:
+    scheme = url.partition(":")[0] if ":" in url else ""
+    if scheme not in {"file", "s3"}:  # the URL itself may hold a secret, so it isn't repeated
         kind = f"of the kind {scheme[:20]!r}" if scheme.isalnum() else "without file://"
         raise InvalidInput(
             f"A store URL {kind} isn't supported", f"{_HINT}, or a bucket as s3://bucket/prefix?endpoint=…"
         )
-    return DirectoryStore.at(_folder(url))
+    return scheme
 
 
 def _folder(url: str) -> Path:

@@ -17,6 +17,7 @@ from typing import IO, cast
 import psutil
 
 from blocks.errors import PrefectUnavailable
+from deployments.embedded import encryption, registration
 from deployments.embedded import entry as entries
 from deployments.embedded.entry import HOST, Entry
 
@@ -119,6 +120,8 @@ def _environment(home: Path, port: int) -> dict[str, str]:
             "PREFECT_SERVER_API_HOST": HOST,
             "PREFECT_SERVER_API_PORT": str(port),
             "PREFECT_SERVER_UI_ENABLED": "true",
+            "PREFECT_SERVER_ENCRYPTION_KEY": encryption.key(folder(home)),
+            "PREFECT_MEMO_STORE_PATH": str(registration.memo(folder(home))),
             "PYTHONUNBUFFERED": "1",
         }
     )
