@@ -84,7 +84,8 @@ def plan(attempt: Attempt, planned: Plan) -> None:
     expected = "unknown" if planned.seconds is None else f"{planned.seconds:.0f} s"
     text = (
         f"# Plan of ticket {attempt.ticket}: {planned.verdict}\n\n{reasons}\n"
-        f"**Expected time:** {expected} ({planned.basis})\n\n| stage | it is | expected seconds |\n|---|---|---|\n{stages}"
+        f"**Expected time:** {expected} ({planned.basis})\n\n"
+        f"| stage | it is | expected seconds |\n|---|---|---|\n{stages}"
     )
     create_markdown_artifact(text, f"plan-{attempt.name}", f"Plan of ticket {attempt.ticket}")
 
@@ -103,7 +104,7 @@ def logged(attempt: Attempt, stage: str) -> Iterator[Job]:
 def _link(attempt: Attempt, what: str, address: str) -> None:
     if _shown():
         told = what.replace("-", " of ")
-        create_link_artifact(address, f"{what}-{attempt.name}", told, f"Ticket {attempt.ticket}: {told}")
+        create_link_artifact(address, told, f"{what}-{attempt.name}", f"Ticket {attempt.ticket}: {told}")
 
 
 @_best_effort()

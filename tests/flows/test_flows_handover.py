@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -94,8 +94,8 @@ def test_a_first_image_is_generated_likewise(up: str, first: Summary, ports: Por
     """`flows.start.generate` hands it over; the stages that exist are reused."""
     from flows import start  # noqa: PLC0415
 
-    ticket = start.generate(USER, _appliance(ports, first.ticket), format="raw", compress=False, key="by hand")
-    again = start.generate(USER, _appliance(ports, first.ticket), format="raw", compress=False, key="by hand")
+    ticket = start.generate(USER, _appliance(ports, first.ticket), format="raw", compress=False, key="by-hand")
+    again = start.generate(USER, _appliance(ports, first.ticket), format="raw", compress=False, key="by-hand")
     assert (again.id, again.flow_run) == (ticket.id, ticket.flow_run)
     done = start.wait(ticket, seconds=120)
     assert done.file is not None
@@ -109,7 +109,7 @@ def test_the_documents_examples_run(number: int, up: str, first: Summary, ports:
     before = ports.catalog.tickets.list()[-1].id
     program = tmp_path / "example.py"
     program.write_text(_EXAMPLES[number], "utf-8")
-    argv = [sys.executable, program, USER, str(_appliance(ports, first.ticket)), str(first.ticket)]
+    argv = [sys.executable, str(program), USER, str(_appliance(ports, first.ticket)), str(first.ticket)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     made = [ticket for ticket in ports.catalog.tickets.list() if ticket.id > before]
@@ -148,7 +148,7 @@ def _building(ports: Ports, ticket: Ticket) -> bool:
 
 def _in_prefect(run: str | None, kind: str) -> Any:
     from prefect.client.orchestration import get_client  # noqa: PLC0415
-    from prefect.states import State, StateType  # noqa: PLC0415
+    from prefect.client.schemas.objects import State, StateType  # noqa: PLC0415
 
     assert run is not None
     with get_client(sync_client=True) as client:
@@ -215,13 +215,47 @@ def _scheduled(ports: Ports, before: int) -> Ticket | None:
     return next((ticket for ticket in done if ticket.policy == "exact"), None)
 
 
-def test_a_missed_run_is_caught_up_once(up: str, first: Summary, ports: Ports) -> None:
-    """Of three runs that were due while nobody served, the newest makes a ticket; the others say why they don't."""
-    from prefect.client.orchestration import get_client  # noqa: PLC0415
-    from prefect.client.schemas.actions import DeploymentScheduleCreate  # noqa: PLC0415
-    from prefect.client.schemas.schedules import IntervalSchedule  # noqa: PLC0415
+def test_a_missed_run_is_caught_up_once(api: str, first: Summary, ports: Ports) -> None:
+    """Of runs that were due while nobody served, the newest makes a ticket; the others say why they don't."""
+    appliance = _appliance(ports, first.ticket)
+    added = _reforge("schedule", "add", USER, appliance, first.ticket, "--cron", "* * * * * */2", "--name", "missed")
+    assert added.returncode == 0, added.stderr
+    wait_until(lambda: len(_due()) >= 3, "three runs are due", 60)
+    _pause("missed")
+    before = ports.catalog.tickets.list()[-1].id
+    with serving():
+        wait_until(lambda: not _due(), "all runs have begun", 90)
+        wait_until(lambda: {"Completed", "Skipped"} >= _names() >= {"Completed"}, "all runs have ended", 90)
+    made = [ticket for ticket in ports.catalog.tickets.list(parent=first.ticket) if ticket.id > before]
+    assert [ticket.state for ticket in made] == ["complete"]
+    assert _reforge("schedule", "remove", "missed").returncode == 0
+    assert api
 
-    past = IntervalSchedule(interval=timedelta(hours=1), anchor_date=datetime.now(UTC))
-    assert up, first
-    assert get_client, DeploymentScheduleCreate
-    assert past, ports
+
+def _scheduled_runs() -> list[Any]:
+    """The runs of the schedule `missed` that were due by now."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterExpectedStartTime  # noqa: PLC0415
+
+    past = FlowRunFilter(expected_start_time=FlowRunFilterExpectedStartTime(before_=datetime.now(UTC)))
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(flow_run_filter=past)
+    return [run for run in runs if run.created_by is not None and run.created_by.display_value == "missed"]
+
+
+def _due() -> list[Any]:
+    return [run for run in _scheduled_runs() if run.state.is_scheduled()]
+
+
+def _names() -> set[str]:
+    return {run.state.name for run in _scheduled_runs()}
+
+
+def _pause(name: str) -> None:
+    """Switch a schedule off, as a person does in the UI."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name(_DEPLOYMENT)
+        schedule = next(each for each in deployment.schedules if each.slug == name)
+        client.update_deployment_schedule(deployment.id, schedule.id, active=False)
