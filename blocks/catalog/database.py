@@ -1,8 +1,9 @@
 """The database behind the catalog: short transactions, and errors that say what to do.
 
 SQLite is shared by several processes: WAL, a busy timeout, and write transactions that begin as writers
-(`BEGIN IMMEDIATE`), for a reader that turns writer would lose updates or fail. Every other database gets its
-own default, and whoever reads before writing locks the rows (`FOR UPDATE`, which SQLite does not need).
+(`BEGIN IMMEDIATE`), for a reader that turns writer would lose updates or fail. On PostgreSQL whoever reads before
+writing locks the rows (`FOR UPDATE`, which SQLite does not need), a connection that the server dropped is replaced
+before it is used, and nothing waits for ever: neither for the server, nor for a lock, nor for a lost peer.
 """
 
 from __future__ import annotations
@@ -15,20 +16,24 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import (
-    ArgumentError,
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    NotSupportedError,
-    ProgrammingError,
-)
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from blocks.errors import CatalogUnavailable, InvalidInput, NoProgram
+from blocks.catalog import faults
+from blocks.errors import InvalidInput, NoProgram
 
 BUSY_SECONDS = 30
-_MISTAKES = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
+_SQLITE = {"timeout": BUSY_SECONDS, "isolation_level": None}
+_POSTGRESQL = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+    "fallback_application_name": "reforge",
+    "options": f"-c lock_timeout={BUSY_SECONDS}s -c statement_timeout=120s -c idle_in_transaction_session_timeout=120s",
+}
+_URLS = "sqlite:////folder/catalog.sqlite or postgresql+psycopg://user:password@host/database"
 
 
 class Database:
@@ -47,7 +52,7 @@ class Database:
     @property
     def name(self) -> str:
         """The URL as it may be shown: without its password."""
-        return self.url.render_as_string(hide_password=True)
+        return faults.shown(self.url)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -70,13 +75,12 @@ class Database:
         try:
             with engine.begin() as connection:
                 yield connection
-        except _MISTAKES:
-            raise
-        except (DBAPIError, PoolTimeoutError) as error:
-            raise CatalogUnavailable(
-                f"The catalog {self.name} doesn't answer: {getattr(error, 'orig', None) or error}",
-                "Check that its address is right, that it is running and that this account may use it",
-            ) from None
+        except DBAPIError as error:
+            if faults.mistaken(error):
+                raise
+            raise faults.explained(self.url, error) from None
+        except PoolTimeoutError as error:
+            raise faults.explained(self.url, error) from None
 
 
 def insert_missing(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -89,11 +93,12 @@ def insert_missing(connection: Connection, table: Table) -> sqlite.Insert | post
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
+        kind = parsed.get_backend_name()
     except (ArgumentError, ValueError):
-        raise InvalidInput(
-            "The catalog's URL can't be read", "Give an SQLAlchemy URL, such as sqlite:////folder/catalog.sqlite"
-        ) from None
-    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise InvalidInput("The catalog's URL can't be read", f"Give an SQLAlchemy URL: {_URLS}") from None
+    if kind not in ("sqlite", "postgresql"):
+        raise InvalidInput(f"The catalog can't be kept in {kind}", f"Use SQLite or PostgreSQL: {_URLS}")
+    if kind == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise InvalidInput(
             "A catalog in memory can't be shared by processes", "Name a file: sqlite:////folder/catalog.sqlite"
         )
@@ -102,9 +107,8 @@ def _parsed(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     is_sqlite = url.get_backend_name() == "sqlite"
-    options: dict[str, Any] = {"timeout": BUSY_SECONDS, "isolation_level": None} if is_sqlite else {}
     try:
-        engine = create_engine(url, connect_args=options, pool_pre_ping=not is_sqlite)
+        engine = create_engine(url, hide_parameters=True, **({"connect_args": _SQLITE} if is_sqlite else _options(url)))
     except ModuleNotFoundError as error:
         raise NoProgram(
             f"The database driver {error.name} isn't installed", "Install it, or use another database"
@@ -113,6 +117,12 @@ def _engine(url: URL) -> Engine:
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
     return engine
+
+
+def _options(url: URL) -> dict[str, Any]:
+    """What holds for PostgreSQL unless the URL says otherwise."""
+    arguments = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
+    return {"connect_args": arguments, "pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:

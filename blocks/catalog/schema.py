@@ -54,6 +54,8 @@ def _migrate(database: Database) -> None:
 
     with _locked(database), database.writing() as connection:
         if connection.dialect.name == "postgresql":
+            for name in ("lock_timeout", "statement_timeout"):  # whoever migrates takes as long as it takes
+                connection.execute(select(func.set_config(name, "0", True)))
             connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         if _stored(connection) in (None, *upgrade.known()):
             upgrade.run(connection)
