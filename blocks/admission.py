@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from blocks import liveness
 from blocks.catalog.tickets import TicketRequest
+from blocks.errors import QuotaExceeded
 from blocks.model import Ticket
 from blocks.model.request import FirstGeneration, Regeneration, Request
 from blocks.planning import Prior, first, prior
@@ -17,8 +19,13 @@ def admit(ports: Ports, request: Request) -> tuple[Ticket, str]:
 
 
 def authorise(ports: Ports, request: Request) -> None:
-    """Raise UnknownUser, InactiveUser, MissingEntitlement, ForeignAppliance or NotFound unless the user may."""
+    """Raise UnknownUser, InactiveUser, MissingEntitlement, ForeignAppliance, NotFound or QuotaExceeded unless it may.
+
+    A key that gave a ticket before asks for nothing new, so it is refused by no quota.
+    """
     ports.catalog.users.authorise(request.user, "image_generate", request.appliance)
+    if request.ticket is not None or ports.catalog.tickets.keyed(request.key) is None:
+        ports.catalog.quotas.check(request.user, request.ticket)
 
 
 def load(ports: Ports, request: Request) -> Prior:
@@ -31,7 +38,7 @@ def load(ports: Ports, request: Request) -> Prior:
 
 
 def create(ports: Ports, request: Request, start: Prior) -> Ticket:
-    """The ticket of the request: the one it was handed, or a new one."""
+    """The ticket of the request: the one it was handed, or a new one; raises QuotaExceeded."""
     if request.ticket is not None:
         accept = ports.catalog.tickets.accept
         return accept(request.ticket, request.user, request.appliance, start.parent, request.token or "")
@@ -45,4 +52,15 @@ def create(ports: Ports, request: Request, start: Prior) -> Ticket:
         plan=request.plan if isinstance(request, Regeneration) else None,
         recipe=start.recipe,
     )
-    return ports.catalog.tickets.create(wanted, request.key)
+    try:
+        return ports.catalog.tickets.create(wanted, request.key)
+    except QuotaExceeded:
+        _end_lost(ports, request.user)
+        return ports.catalog.tickets.create(wanted, request.key)
+
+
+def _end_lost(ports: Ports, user: str) -> None:
+    """End the user's tickets whose attempt is dead, so that they hold no place in its quota."""
+    alive = liveness.judge(ports.home, ports.home_id)
+    for ticket in ports.catalog.tickets.list(user, live=True):
+        ports.catalog.attempts.settle(ticket.id, alive)

@@ -10,7 +10,8 @@ ReforgeError                 carries what went wrong and what to do next
 │   ├── UnknownUser
 │   ├── InactiveUser
 │   ├── MissingEntitlement
-│   └── ForeignAppliance
+│   ├── ForeignAppliance
+│   └── QuotaExceeded
 ├── NotFound                 what was named isn't there                   (exit code 4)
 ├── NotFinished              what was waited for goes on                  (exit code 1)
 ├── Stopped                  cancelled, superseded or out of its lease    (exit code 5)
@@ -101,6 +102,10 @@ class MissingEntitlement(Denied):
 
 class ForeignAppliance(Denied):
     """The appliance belongs to somebody else."""
+
+
+class QuotaExceeded(Denied):
+    """The user has had made, or keeps, as much as its quota allows."""
 
 
 class NotFound(ReforgeError):

@@ -8,11 +8,14 @@ from blocks.catalog.attempts import LEASE_SECONDS, Lease
 from blocks.catalog.catalog import Catalog
 from blocks.catalog.intents import Intent
 from blocks.catalog.orders import Order
+from blocks.catalog.organizations import DEFAULT, Organization
 from blocks.catalog.outputs import StageOutput
 from blocks.catalog.tickets import Listed, TicketRequest
-from blocks.catalog.users import ENTITLEMENTS, Account, Entitlement
+from blocks.catalog.users import Account
+from blocks.model.role import ENTITLEMENTS, Entitlement
 
 __all__ = [
+    "DEFAULT",
     "ENTITLEMENTS",
     "LEASE_SECONDS",
     "Account",
@@ -22,6 +25,7 @@ __all__ = [
     "Lease",
     "Listed",
     "Order",
+    "Organization",
     "StageOutput",
     "StoredAppliance",
     "TicketRequest",

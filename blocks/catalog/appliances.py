@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from blocks.catalog.database import Database, insert_missing
+from blocks.catalog.quotas import check_appliance
 from blocks.catalog.tables import APPLIANCES
 from blocks.catalog.users import require
 from blocks.errors import NotFound, Refused
@@ -29,12 +30,16 @@ class Appliances:
         self._database = database
 
     def add(self, user: str, appliance: Appliance) -> int:
-        """Import an appliance, returns its id. One of the same name and version is replaced; raises UnknownUser."""
+        """Import an appliance, returns its id. One of the same name and version is replaced.
+
+        Raises UnknownUser, QuotaExceeded.
+        """
         with self._database.writing() as connection:
             require(connection, user)
             new = insert_missing(connection, APPLIANCES).values(user=user, **_columns(appliance))
             added = connection.execute(new.returning(APPLIANCES.c.id)).first()
             if added is not None:
+                check_appliance(connection, user)
                 return int(added.id)
             same = (APPLIANCES.c.user == user, APPLIANCES.c.name == appliance.name)
             query = select(APPLIANCES).where(*same, APPLIANCES.c.version == appliance.version)

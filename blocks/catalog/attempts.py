@@ -10,11 +10,14 @@ from collections.abc import Callable
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, insert, select, update
 
+from blocks.catalog import usage
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
+from blocks.catalog.quotas import check_file
 from blocks.catalog.states import UNFINISHED, at_least, move, row, ticket
 from blocks.catalog.tables import ATTEMPTS, LOCKS, RECORDS, TICKETS
 from blocks.catalog.tickets import find_lock, write_record
+from blocks.catalog.users import require
 from blocks.errors import Contradiction, Stopped
 from blocks.model import TERMINAL, Evidence, Lock, Record, State, Ticket, Words, canonical
 from blocks.model.ticket import ORDER
@@ -86,7 +89,7 @@ class Attempts:
             return ticket(connection, lease.ticket)
 
     def complete(self, lease: Lease, record: Record, message: str) -> Ticket:
-        """End the ticket as complete with its record, if it hasn't ended; raises Stopped.
+        """End the ticket as complete with its record, if it hasn't ended; raises Stopped, QuotaExceeded.
 
         Asking again with the same record, after an answer was lost, gives the same ticket.
         """
@@ -94,9 +97,13 @@ class Attempts:
             raise Contradiction(f"The record of ticket {record.ticket} can't complete ticket {lease.ticket}")
         with self._database.writing() as connection:
             if not _recorded(connection, record):
+                require(connection, record.user)  # before the ticket, as whoever asks for one does
                 _fenced(connection, lease)
+                check_file(connection, record.user, record.generation.file)
                 move(connection, lease.ticket, "complete", message, _newest(lease), percent=100, message=message)
                 write_record(connection, record, has_file=record.generation.file is not None)
+                if record.generation.outcome != "unchanged":
+                    usage.count_generation(connection, lease.ticket, record.user)
             return ticket(connection, lease.ticket)
 
     def fail(self, lease: Lease, error: str) -> Ticket:

@@ -15,7 +15,9 @@ from blocks.catalog.database import Database
 from blocks.catalog.events import Events
 from blocks.catalog.intents import Intents
 from blocks.catalog.orders import Orders
+from blocks.catalog.organizations import Organizations
 from blocks.catalog.outputs import Outputs
+from blocks.catalog.quotas import Quotas
 from blocks.catalog.receipts import Receipts
 from blocks.catalog.tickets import Tickets
 from blocks.catalog.users import Users
@@ -26,7 +28,9 @@ class Catalog:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.organizations = Organizations(database)
         self.users = Users(database)
+        self.quotas = Quotas(database)
         self.appliances = Appliances(database)
         self.tickets = Tickets(database)
         self.orders = Orders(database)

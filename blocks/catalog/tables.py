@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from blocks.catalog.clock import Moment
 
-REVISION = "0002"
+REVISION = "0003"
 
 METADATA = MetaData(
     naming_convention={
@@ -30,6 +30,13 @@ METADATA = MetaData(
     }
 )
 
+ORGANIZATIONS = Table(
+    "organizations",
+    METADATA,
+    Column("name", String(100), primary_key=True),
+    Column("created", Moment, nullable=False),
+)
+
 USERS = Table(
     "users",
     METADATA,
@@ -38,6 +45,17 @@ USERS = Table(
     Column("active", Boolean, nullable=False),
     Column("entitlements", Text, nullable=False),
     Column("created", Moment, nullable=False),
+    Column("organization", String(100), nullable=False),
+    Column("roles", Text, nullable=False),
+)
+
+QUOTAS = Table(
+    "quotas",
+    METADATA,
+    Column("user", ForeignKey("users.name"), primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("limit", BigInteger, nullable=False),
+    Column("frequency", String(20), nullable=False),
 )
 
 APPLIANCES = Table(
@@ -121,6 +139,16 @@ RECORDS = Table(
     Column("ticket", ForeignKey("tickets.id"), primary_key=True, autoincrement=False),
     Column("document", Text, nullable=False),
     Column("has_file", Boolean, nullable=False),
+    Column("file", String(64)),
+)
+
+GENERATIONS = Table(
+    "generations",
+    METADATA,
+    Column("ticket", Integer, primary_key=True, autoincrement=False),
+    Column("user", ForeignKey("users.name"), nullable=False),
+    Column("finished", Moment, nullable=False),
+    Index(None, "user", "finished"),
 )
 
 RECEIPTS = Table(

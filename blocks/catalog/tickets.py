@@ -15,6 +15,7 @@ from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
 from blocks.catalog.events import append
 from blocks.catalog.lineage import head
+from blocks.catalog.quotas import check_file, check_generation
 from blocks.catalog.states import TICKET_COLUMNS, UNFINISHED, move, row, ticket
 from blocks.catalog.tables import LOCKS, RECORDS, TICKETS
 from blocks.catalog.users import require
@@ -60,7 +61,8 @@ class Tickets:
     def create(self, request: TicketRequest, key: str | None = None) -> Ticket:
         """Make a ticket; the same key with the same request gives the same ticket, however often and concurrently.
 
-        Raises KeyReused for another request, ParentRunning unless forced, NotFound for the parent, UnknownUser.
+        Raises KeyReused for another request, ParentRunning unless forced, NotFound for the parent, UnknownUser,
+        QuotaExceeded if the user's successes and those that haven't ended leave no place.
         """
         if key is not None:
             _Key.parse({"key": key}, "idempotency key")
@@ -70,6 +72,7 @@ class Tickets:
             if number is None:
                 return ticket(connection, _known(connection, request, key))
             _settle_parent(connection, request, number)
+            check_generation(connection, request.user, number)
             return ticket(connection, number)
 
     def accept(self, number: int, user: str, appliance: int, image: int | None, token: str) -> Ticket:
@@ -115,6 +118,12 @@ class Tickets:
         with self._database.reading() as connection:
             rows = connection.execute(query.order_by(TICKETS.c.id)).mappings().all()
         return [Ticket.model_validate(dict(row)) for row in rows]
+
+    def keyed(self, key: str | None) -> int | None:
+        """The ticket that the idempotency key gave, None if it gave none yet."""
+        with self._database.reading() as connection:
+            found = None if key is None else connection.scalar(select(TICKETS.c.id).where(TICKETS.c.key == key))
+        return None if found is None else int(found)
 
     def token(self, number: int) -> str:
         """The secret that its dispatch carries; raises NotFound."""
@@ -165,12 +174,13 @@ class Tickets:
             connection.execute(update(TICKETS).where(TICKETS.c.id == number).values(flow_run=flow_run))
 
     def adopt(self, record: Record, *, has_file: bool) -> Ticket:
-        """Make a complete ticket with a new id of a record that was imported; raises UnknownUser.
+        """Make a complete ticket with a new id of a record that was imported; raises UnknownUser, QuotaExceeded.
 
         User and appliance are those of the envelope. The parent is kept if it is an image of the same appliance.
         """
         with self._database.writing() as connection:
             require(connection, record.user)
+            check_file(connection, record.user, record.generation.file if has_file else None)
             number = _adopt(connection, record)
             write_record(connection, record.model_copy(update={"ticket": number}), has_file=has_file)
             append(connection, number, "complete", "imported from its record")
@@ -199,7 +209,8 @@ def find_lock(connection: Connection, number: int) -> tuple[Lock, Evidence] | No
 def write_record(connection: Connection, record: Record, *, has_file: bool) -> None:
     """Write the record of a ticket that becomes complete in the same transaction."""
     document = canonical(record.document()).decode()
-    connection.execute(insert(RECORDS).values(ticket=record.ticket, document=document, has_file=has_file))
+    file = record.generation.file.sha256 if has_file and record.generation.file else None
+    connection.execute(insert(RECORDS).values(ticket=record.ticket, document=document, has_file=has_file, file=file))
 
 
 def _insert(connection: Connection, request: TicketRequest, key: str | None) -> int | None:
