@@ -22,7 +22,8 @@ from blocks.errors import CorruptFile, InvalidInput, MirrorUnreachable, Packages
 from blocks.model import Evidence, OSProfile, Package, digest
 
 SUITES: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "bookworm": (("Debian", "bookworm"), ("Debian", "bookworm-updates"), ("Debian-Security", "bookworm-security")),
+    suite: (("Debian", suite), ("Debian", f"{suite}-updates"), ("Debian-Security", f"{suite}-security"))
+    for suite in ("bookworm", "trixie")
 }
 _TOOL_SUITES = (("Debian", "trixie"), ("Debian-Security", "trixie-security"))
 _NAME = 16

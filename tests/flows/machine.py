@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlparse
 
 import pexpect
 
+from blocks.model import Lock
+from blocks.model.summary import Summary
+
+Firmware = Literal["bios", "uefi"]
 _FIRMWARE = "/usr/share/OVMF/OVMF_{part}_4M.fd"
 _LONG = 240
 
@@ -36,9 +41,18 @@ class Console:
         self._child.expect("READY> ", timeout=120)
         return str(self._child.before or "").replace("\r", "").strip("\n")
 
+    def check(self, lock: Lock, firmware: Firmware) -> None:
+        """It holds exactly the lock's packages, all configured, every unit has come up, and this firmware started it."""
+        listed = self.ask("dpkg-query -W -f='${Package} ${Version} ${Architecture}\\n'").split("\n")
+        wanted = {f"{row.name} {row.version} {row.architecture}" for row in lock.packages}
+        assert set(filter(None, listed)) == wanted
+        assert self.ask("dpkg --audit") == ""
+        assert self.ask("systemctl is-system-running --wait") == "running"
+        assert self.ask("test -d /sys/firmware/efi && echo uefi || echo bios") == firmware
+
 
 @contextmanager
-def booted(image: Path, kind: Literal["raw", "qcow2"], firmware: Literal["bios", "uefi"]) -> Iterator[Console]:
+def booted(image: Path, kind: Literal["raw", "qcow2"], firmware: Firmware) -> Iterator[Console]:
     """A machine that boots the image, its changes thrown away; ended by its own process id."""
     argv = ["-M", "q35", "-smp", "2", "-accel", "tcg,thread=multi", "-m", "512", "-nodefaults", "-display", "none"]
     argv += ["-serial", "mon:stdio", "-drive", f"file={image},format={kind},if=virtio,snapshot=on"]
@@ -53,3 +67,9 @@ def booted(image: Path, kind: Literal["raw", "qcow2"], firmware: Literal["bios",
     finally:
         child.close(force=True)
         assert not child.isalive(), shlex.join(argv)
+
+
+def path(summary: Summary) -> Path:
+    """Where the image file of a generation lies in a store that is a folder."""
+    assert summary.file is not None
+    return Path(unquote(urlparse(summary.file.uri).path))
