@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import boto3
 from botocore.config import Config
 
-from blocks.errors import InvalidInput
+from blocks.errors import InvalidInput, MachineUnfit
 from blocks.store.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*)?")
 _ENDPOINT = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+/?")
 _OPTIONS = frozenset({"endpoint", "region", "ca"})
+_VARIABLES = frozenset({"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"})
 _CONNECTIONS = 16
 
 
@@ -37,7 +40,10 @@ class Bucket:
     @classmethod
     def parse(cls, url: str) -> Self:
         """From `s3://bucket/prefix?endpoint=…`; raises InvalidInput, which never repeats the whole URL."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise InvalidInput("The store's URL can't be read", _HINT) from None
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         prefix = parts.path.strip("/")
         if "@" in parts.netloc or not _BUCKET.fullmatch(parts.netloc):
@@ -57,18 +63,24 @@ class Bucket:
         return f"s3://{self.name}/{self.prefix}" + (f" at {self.endpoint}" if self.endpoint else "")
 
     def client(self, credentials: Credentials | None) -> S3Client:
-        """A client, which threads may share. Its own tries are few: the steps have theirs.
+        """A client, which threads may share. Its own tries are few: the steps have theirs. Raises MachineUnfit.
 
         Checksums only where they are required: other servers than Amazon's don't take the trailing ones.
         """
-        return _session(credentials).client(
+        if self.authority is not None and not Path(self.authority).is_file():
+            raise MachineUnfit(
+                f"The certificates {self.authority} that the URL of the store {self.where} names aren't there",
+                "Put the certificates of the server's authority there, or correct ca= in the store's URL",
+            )
+        session = _session(credentials)
+        return session.client(
             "s3",
             endpoint_url=self.endpoint,
-            region_name=self.region or (None if self.endpoint is None else "us-east-1"),
+            region_name=self.region or session.region_name or "us-east-1",
             verify=self.authority,
             config=Config(
                 signature_version="s3v4",
-                s3={"addressing_style": "path" if self.endpoint else "auto"},
+                s3={"addressing_style": "path" if self.endpoint or _VARIABLES & os.environ.keys() else "auto"},
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
                 retries={"mode": "standard", "max_attempts": 3},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
 import os
 from collections.abc import Iterator
 from io import FileIO
+from pathlib import Path
 from typing import BinaryIO
 
 from blocks.errors import CorruptFile
@@ -32,6 +34,34 @@ def transfer(source: FileIO, target: BinaryIO | None, stop: Stop) -> Blob:
     if target is not None:
         target.truncate(size)
     return Blob(total.hexdigest(), size)
+
+
+def write_sparse(target: BinaryIO, piece: bytes) -> None:
+    """Write the piece at the target's position; zeros become a hole."""
+    if piece == _ZEROS[: len(piece)]:
+        target.truncate(target.seek(len(piece), os.SEEK_CUR))
+    else:
+        target.write(piece)
+
+
+def settle(file: BinaryIO) -> None:
+    """Bring a file's bytes to the medium."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def settle_folder(folder: Path) -> None:
+    """Bring a folder's names to the medium."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def md5(data: bytes) -> str:
+    """What an S3 server compares with what it received."""
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
 def extents(file: FileIO, size: int) -> Iterator[tuple[int, int, bool]]:
@@ -63,11 +93,12 @@ def _pieces(file: FileIO, size: int) -> Iterator[tuple[int, memoryview, bool]]:
         for position in range(start, end, CHUNK):
             length = min(CHUNK, end - position)
             if not hole:
-                _fill(file, buffer[:length], position)
+                fill(file, buffer[:length], position)
             yield position, (zeros if hole else buffer)[:length], hole
 
 
-def _fill(file: FileIO, buffer: memoryview, position: int) -> None:
+def fill(file: FileIO, buffer: memoryview, position: int) -> None:
+    """Read as much as the buffer takes; raises CorruptFile if the file ends earlier."""
     done = 0
     while done < len(buffer):
         count = os.preadv(file.fileno(), [buffer[done:]], position + done)

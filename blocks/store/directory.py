@@ -24,7 +24,7 @@ from typing import BinaryIO, Self
 
 from blocks.errors import CorruptFile, InvalidInput, NotFound, Stopped, StoreUnavailable
 from blocks.store import names
-from blocks.store.content import transfer
+from blocks.store.content import settle, settle_folder, transfer
 from blocks.store.documents import Documents
 from blocks.store.faults import translated
 from blocks.store.source import MEND, go_on, opened, same
@@ -105,9 +105,9 @@ class DirectoryStore(Documents):
             try:
                 with partial.open("xb") as file:
                     same(self._blob(sha256), transfer(source, file, stop), sha256)
-                    _settle(file)
+                    settle(file)
                 partial.replace(target)
-                _settle_folder(target.parent)
+                settle_folder(target.parent)
             finally:
                 partial.unlink(missing_ok=True)
 
@@ -176,7 +176,7 @@ class DirectoryStore(Documents):
         with translated(f"Removing {name}", self.root):
             try:
                 path.unlink()
-                _settle_folder(path.parent)
+                settle_folder(path.parent)
             except FileNotFoundError:
                 self._require_root()
             with suppress(OSError):  # not empty, or gone
@@ -201,7 +201,7 @@ class DirectoryStore(Documents):
             path.unlink(missing_ok=True)
 
     def _publish(self, file: BinaryIO, name: str) -> None:
-        _settle(file)
+        settle(file)
         while True:
             try:
                 folder = self._folder(name.rpartition("/")[0])
@@ -209,7 +209,7 @@ class DirectoryStore(Documents):
             except FileNotFoundError:  # aborted, or the folder was empty and went away just now
                 _require_linked(file)
                 continue
-            return _settle_folder(folder)
+            return settle_folder(folder)
 
     def _folder(self, name: str) -> Path:
         self._require_root()
@@ -218,7 +218,7 @@ class DirectoryStore(Documents):
             above, path = path, path / part
             if not path.is_dir():
                 path.mkdir(exist_ok=True)
-                _settle_folder(above)
+                settle_folder(above)
         return path
 
     def _blob(self, sha256: str) -> Path:
@@ -263,16 +263,3 @@ def _proceed(file: BinaryIO, stop: Stop) -> None:
 def _require_linked(file: BinaryIO) -> None:
     if os.fstat(file.fileno()).st_nlink == 0:
         raise Stopped("The upload was aborted by another process", "See who cancelled it; nothing of it is left")
-
-
-def _settle(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _settle_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

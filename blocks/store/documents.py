@@ -97,13 +97,16 @@ class Documents(ABC):
 
     def check(self) -> None:
         """See Store."""
-        name = f"checks/{secrets.token_hex(8)}"
-        self._write(name, b"a check of the store")
+        folder, token = "checks/store", secrets.token_hex(8)
+        self._write(f"{folder}/{token}", b"a check of the store")
         try:
-            if self._read(name) != b"a check of the store" or not self._children("checks"):
-                raise CorruptFile(f"The store gives back other bytes than were written: {self._uri(name)}")
+            if self._read(f"{folder}/{token}") != b"a check of the store" or token not in self._children(folder):
+                raise CorruptFile(
+                    f"The store doesn't give back what was written to {self._uri(f'{folder}/{token}')}",
+                    "See that its server lists and reads what was written just before",
+                )
         finally:
-            self._delete(name)
+            self._delete(f"{folder}/{token}")
 
     def remove_logs(self, ticket: int, attempt: int) -> None:
         """See Store."""

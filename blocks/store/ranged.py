@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-_BUFFER = 1024 * 1024
+_BUFFER = 4 * 1024 * 1024
 
 
 def ranged(size: int, fetch: Callable[[int, int], bytes]) -> io.BufferedReader:
     """A file of `size` bytes; `fetch` gives those from a start to an end (both inclusive)."""
-    return io.BufferedReader(_Ranged(size, fetch), _BUFFER)
+    return io.BufferedReader(_Ranged(size, fetch), max(1, min(size, _BUFFER)))
 
 
 class _Ranged(io.RawIOBase):

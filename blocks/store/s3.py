@@ -1,13 +1,13 @@
 """The store in a bucket of an S3-compatible server, laid out as the one in a folder.
 
 Objects are visible whole or not at all, so nothing is renamed. Nothing relies on conditional writes, which many
-servers ignore: blobs are named by their bytes, records by ticket and attempt. Integrity is our own: the MD5 of every
-part on the way in, the sha256 of the whole when it is read back.
+servers ignore: blobs are named by their bytes, records by ticket and attempt. Integrity is our own: on the way in the
+MD5 of every part, which the server compares, and the sha256 of the whole; the sha256 again when it is read back.
+A file whose sha256 nobody told is read twice, as its name must be known before its bytes are sent.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import secrets
@@ -24,17 +24,20 @@ from botocore.response import StreamingBody
 from blocks.errors import CorruptFile, InvalidInput, NotFound
 from blocks.store import faults, names
 from blocks.store.bucket import Bucket
-from blocks.store.content import CHUNK, transfer
+from blocks.store.content import CHUNK, md5, settle, settle_folder, transfer, write_sparse
 from blocks.store.credentials import Credentials
 from blocks.store.documents import Documents
 from blocks.store.multipart import PART, Multipart
 from blocks.store.ranged import ranged
-from blocks.store.refusals import absent, translated
+from blocks.store.refusals import absent, code, translated
 from blocks.store.source import MEND, go_on, opened, same
 from blocks.store.store import Blob, Stop, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+_WEEK = 7 * 24 * 60 * 60
 
 
 class S3Store(Documents):
@@ -46,12 +49,15 @@ class S3Store(Documents):
         self._multipart = Multipart(client, bucket, part)
 
     @classmethod
-    def at(cls, url: str, credentials: Credentials | None = None) -> Self:
-        """The store at `s3://bucket/prefix?endpoint=…`; the bucket must be there. Raises InvalidInput."""
+    def at(cls, url: str, credentials: Credentials | None = None, part: int = PART) -> Self:
+        """The store at `s3://bucket/prefix?endpoint=…`; the bucket must be there.
+
+        Raises InvalidInput, and MachineUnfit if the certificates that the URL names aren't on this machine.
+        """
         bucket = Bucket.parse(url)
         try:
             with translated("Opening the store", bucket.where):
-                return cls(bucket.client(credentials), bucket)
+                return cls(bucket.client(credentials), bucket, part)
         except ValueError as error:
             raise InvalidInput(
                 f"The store {bucket.where} can't be opened: {error}", "Correct the store's URL"
@@ -60,10 +66,10 @@ class S3Store(Documents):
     def upload(self, source: Path, key: str, stop: Stop, *, expected: str | None = None) -> Blob:
         """See Store."""
         names.key(key)
-        with self._asked(f"Storing {source}"), opened(source) as file:
-            if expected is not None and self._holds(Blob(expected, os.fstat(file.fileno()).st_size)):
-                return self._hashed(file, stop, expected)
-            return self._send(file, key, stop, expected)
+        with self._source(source) as (file, size):
+            if expected is not None and self._holds(Blob(expected, size)):
+                return _hashed(file, stop, expected)
+            return self._send(file, size, key, stop, expected)
 
     def put(self, data: bytes) -> Blob:
         """See Store."""
@@ -75,9 +81,9 @@ class S3Store(Documents):
     def put_package(self, source: Path, sha256: str, stop: Stop | None = None) -> Blob:
         """See Store."""
         name = names.blob(sha256)
-        with self._asked(f"Storing {source}"), opened(source) as file:
-            blob = Blob(sha256, os.fstat(file.fileno()).st_size)
-            return blob if self._holds(blob) else self._send(file, name, stop or go_on, sha256)
+        with self._source(source) as (file, size):
+            blob = Blob(sha256, size)
+            return blob if self._holds(blob) else self._send(file, size, name, stop or go_on, sha256)
 
     def verify(self, sha256: str, size: int, stop: Stop) -> None:
         """See Store."""
@@ -108,14 +114,15 @@ class S3Store(Documents):
         if not target.parent.is_dir():
             raise InvalidInput(f"The folder {target.parent} for {target.name} isn't there", "Make it, and try again")
         partial = target.with_name(f".{secrets.token_hex(8)}.partial")
-        try:
-            with faults.translated(f"Fetching {sha256} to {target}", target.parent), partial.open("xb") as file:
-                self._read_through(sha256, file, stop)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        with faults.translated(f"Fetching {sha256} to {target}", target.parent):
+            try:
+                with partial.open("xb") as file:
+                    self._read_through(sha256, file, stop)
+                    settle(file)
+                partial.replace(target)
+                settle_folder(target.parent)
+            finally:
+                partial.unlink(missing_ok=True)
 
     def remove(self, sha256: str) -> None:
         """See Store."""
@@ -126,7 +133,9 @@ class S3Store(Documents):
         return self._uri(names.blob(sha256))
 
     def link(self, sha256: str, name: str, seconds: int) -> str:
-        """See Store."""
+        """See Store; S3 allows at most a week."""
+        if not 0 < seconds <= _WEEK:
+            raise InvalidInput(f"A link can't be good for {seconds} seconds", f"Give 1 to {_WEEK} seconds, a week")
         key = self._bucket.full(names.blob(sha256))
         shown = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
         wanted = {"Bucket": self._bucket.name, "Key": key, "ResponseContentDisposition": shown}
@@ -156,10 +165,9 @@ class S3Store(Documents):
         return f"s3://{self._bucket.name}/{self._bucket.full(name)}"
 
     def _write(self, name: str, data: bytes) -> None:
-        digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
         key = self._bucket.full(name)
         with self._asked(f"Storing {name}"):
-            self._client.put_object(Bucket=self._bucket.name, Key=key, Body=data, ContentMD5=digest)
+            self._client.put_object(Bucket=self._bucket.name, Key=key, Body=data, ContentMD5=md5(data))
 
     def _read(self, name: str) -> bytes:
         with self._named(name, f"Reading {name}") as key, self._body(key) as body:
@@ -187,27 +195,32 @@ class S3Store(Documents):
                 for row in page.get("Contents", []):
                     yield self._bucket.short(row.get("Key", "")), row.get("Size", 0)
 
-    def _send(self, file: FileIO, key: str, stop: Stop, expected: str | None) -> Blob:
-        with self._multipart.marked(key) as marker:
-            blob = self._hashed(file, stop, expected)
-            self._multipart.send(file, names.blob(blob.sha256), marker, stop)
-        return blob
+    @contextmanager
+    def _source(self, source: Path) -> Iterator[tuple[FileIO, int]]:
+        with self._asked(f"Storing {source}"), faults.translated(f"Reading {source}", source), opened(source) as file:
+            yield file, os.fstat(file.fileno()).st_size
 
-    def _hashed(self, file: FileIO, stop: Stop, expected: str | None) -> Blob:
-        with faults.translated(f"Reading {file.name}", Path(str(file.name))):
-            blob = transfer(file, None, stop)
-        return same(str(file.name), blob, expected or blob.sha256)
+    def _send(self, file: FileIO, size: int, key: str, stop: Stop, expected: str | None) -> Blob:
+        if self._multipart.small(size):
+            return self._multipart.put(file, size, expected, stop)
+        with self._multipart.marked(key) as marker:
+            blob = Blob(expected, size) if expected is not None else _hashed(file, stop)
+            self._multipart.send(file, blob, marker, stop)
+        return blob
 
     def _read_through(self, sha256: str, target: BinaryIO | None, stop: Stop) -> None:
         total, size = hashlib.sha256(), 0
-        with self._named(names.blob(sha256), f"Reading {sha256}") as key, self._body(key) as body:
-            for piece in body.iter_chunks(CHUNK):
-                stop()
-                total.update(piece)
-                size += len(piece)
-                if target is not None:
-                    target.write(piece)
+        for piece in self._pieces(sha256):
+            stop()
+            total.update(piece)
+            size += len(piece)
+            if target is not None:
+                write_sparse(target, piece)
         same(self.uri(sha256), Blob(total.hexdigest(), size), sha256)
+
+    def _pieces(self, sha256: str) -> Iterator[bytes]:
+        with self._named(names.blob(sha256), f"Reading {sha256}") as key, self._body(key) as body:
+            yield from body.iter_chunks(CHUNK)
 
     def _body(self, key: str) -> closing[StreamingBody]:
         return closing(self._client.get_object(Bucket=self._bucket.name, Key=key)["Body"])
@@ -215,7 +228,7 @@ class S3Store(Documents):
     def _range(self, sha256: str, start: int, end: int) -> bytes:
         with self._named(names.blob(sha256), f"Reading {sha256}") as key:
             wanted = f"bytes={start}-{end}"
-            with self._client.get_object(Bucket=self._bucket.name, Key=key, Range=wanted)["Body"] as body:
+            with closing(self._client.get_object(Bucket=self._bucket.name, Key=key, Range=wanted)["Body"]) as body:
                 return body.read()
 
     def _holds(self, blob: Blob) -> bool:
@@ -238,7 +251,18 @@ class S3Store(Documents):
             except ClientError as error:
                 if not absent(error):
                     raise
+                self._require_bucket(error)
                 raise NotFound(
                     f"The store {self._bucket.where} has no {name}",
                     "See which records name it, and restore it from a copy",
                 ) from None
+
+    def _require_bucket(self, error: ClientError) -> None:
+        """Raise what is wrong if it is the bucket that isn't there, which some answers leave open."""
+        if code(error) != "NoSuchKey":
+            self._client.list_objects_v2(Bucket=self._bucket.name, MaxKeys=1)
+
+
+def _hashed(file: FileIO, stop: Stop, expected: str | None = None) -> Blob:
+    blob = transfer(file, None, stop)
+    return same(file.name, blob, expected or blob.sha256)

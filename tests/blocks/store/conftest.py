@@ -9,12 +9,18 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from blocks.model import Evidence, Generation, InstallProfile, Lock, OSProfile, Recipe, Record
 from blocks.store import Store, open_store
+from blocks.store.bucket import Bucket
+from blocks.store.s3 import S3Store
 from tests.servers.rclone import CREDENTIALS, Rclone, rclone
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -26,13 +32,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rclone]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def client(server: Rclone) -> S3Client:
+    """A client of that server; making one takes longer than most tests."""
+    return Bucket("any", endpoint=server.endpoint).client(CREDENTIALS)
+
+
+@pytest.fixture
+def bucket(server: Rclone) -> str:
+    """The URL of a store in a fresh bucket."""
+    return server.bucket(f"test-{secrets.token_hex(6)}")
+
+
 @pytest.fixture(params=["directory", "s3"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store."""
-    if request.param == "directory":
-        return (tmp_path / "store").as_uri()
-    made: Rclone = request.getfixturevalue("server")
-    return made.bucket(f"test-{secrets.token_hex(6)}")
+    return str(request.getfixturevalue("bucket")) if request.param == "s3" else (tmp_path / "store").as_uri()
 
 
 @pytest.fixture
@@ -45,9 +60,11 @@ def root(url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def store(url: str) -> Store:
+def store(url: str, request: pytest.FixtureRequest) -> Store:
     """An empty store."""
-    return open_store(url, CREDENTIALS)
+    if url.startswith("file:"):
+        return open_store(url)
+    return S3Store(request.getfixturevalue("client"), Bucket.parse(url))
 
 
 @pytest.fixture
@@ -60,7 +77,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def place(root: Path) -> Callable[[str], Path]:
-    """Where the store in a directory keeps a blob."""
+    """Where the store, or its server, keeps a blob."""
     return lambda sha256: root / "blobs" / "sha256" / sha256[:2] / sha256
 
 

@@ -1,0 +1,66 @@
+"""A relay before a server of the loopback, that cuts its connections in the middle."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import socketserver
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_PIECE = 65536
+_RESET = struct.pack("ii", 1, 0)
+
+
+class _Relay(socketserver.ThreadingTCPServer):
+    def __init__(self, port: int, received: int | None, sent: int | None) -> None:
+        self.port = port
+        self.ending = threading.Event()
+        self.limits = {"received": received, "sent": sent}
+        super().__init__(("127.0.0.1", 0), _Connection)
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    request: socket.socket
+    server: _Relay
+
+    def handle(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.server.port)) as server, selectors.DefaultSelector() as ready:
+            ready.register(server, selectors.EVENT_READ, (self.request, "received"))
+            ready.register(self.request, selectors.EVENT_READ, (server, "sent"))
+            passed = {"received": 0, "sent": 0}
+            try:
+                while not self.server.ending.is_set():
+                    if not all(self._pass(key, passed) for key, _ in ready.select(0.05)):
+                        return
+            except OSError:  # the other side has cut it
+                return
+
+    def _pass(self, key: selectors.SelectorKey, passed: dict[str, int]) -> bool:
+        """Hand one piece over; false at the end, after a reset if it is one of ours."""
+        assert isinstance(key.fileobj, socket.socket)
+        target, way = key.data
+        data = key.fileobj.recv(_PIECE)
+        passed[way] += len(data)
+        limit = self.server.limits[way]
+        if limit is not None and passed[way] > limit:
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            return False
+        target.sendall(data)
+        return bool(data)
+
+
+@contextmanager
+def relay(port: int, *, received: int | None = None, sent: int | None = None) -> Iterator[int]:
+    """The port of a relay to `port`; resets a connection after so many bytes that its client received or sent."""
+    with _Relay(port, received, sent) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.ending.set()
+            server.shutdown()
+            thread.join()
