@@ -52,7 +52,7 @@ class Orders:
 
     def undispatched(self, seconds: float) -> list[int]:
         """The tickets that were requested longer ago than that, and that no run was found for, oldest first."""
-        old = TICKETS.c.created + seconds < Now()
+        old = TICKETS.c.created < Now() - seconds
         query = select(TICKETS.c.id).where(*_IDLE, TICKETS.c.flow_run.is_(None), old).order_by(TICKETS.c.id)
         with self._database.reading() as connection:
             return [int(number) for number in connection.scalars(query)]

@@ -16,8 +16,10 @@ from deployments.command_line.appliances import appliance
 from deployments.command_line.generations import generate, regenerate
 from deployments.command_line.images import diff, download, images, packages, verify
 from deployments.command_line.maintenance import housekeeping
+from deployments.command_line.organizations import organization
 from deployments.command_line.output import complain
 from deployments.command_line.plans import plan
+from deployments.command_line.quotas import quota
 from deployments.command_line.records import record
 from deployments.command_line.schedules import schedule
 from deployments.command_line.tickets import cancel, status
@@ -59,7 +61,7 @@ def up(*, port: Annotated[int | None, Parameter(validator=Limits(gte=1, lt=2**16
 
 for _command in (plan, generate, regenerate, status, cancel, images, packages, diff, verify, download, housekeeping):
     application.command(_command)
-for _group in (record, appliance, user, schedule):
+for _group in (record, appliance, user, organization, quota, schedule):
     application.command(_group)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from blocks.catalog import Catalog, Lease, TicketRequest
-from blocks.errors import Stopped
+from blocks.errors import QuotaExceeded, Stopped
 from blocks.model import Appliance, Record
 
 LIMIT = 120
@@ -162,6 +162,81 @@ def test_every_attempt_has_its_own_number(catalog: Catalog, url: str, together: 
     numbers = [number for process in together(_begin, url, ticket) for number in process]
     assert sorted(numbers) == list(range(1, 41))
     assert catalog.tickets.get(ticket).attempt == 40
+
+
+def _ask_for_places(catalog: Catalog, _number: int, order: TicketRequest) -> int:
+    barrier = ThreadBarrier(4)
+
+    def ask(_thread: int) -> int:
+        barrier.wait(LIMIT)
+        try:
+            return catalog.tickets.create(order).id
+        except QuotaExceeded:
+            return 0
+
+    with ThreadPoolExecutor(4) as threads:
+        return sum(number > 0 for number in threads.map(ask, range(4)))
+
+
+def test_many_who_ask_for_the_last_places_get_no_more(
+    catalog: Catalog, url: str, together: Together, order: TicketRequest
+) -> None:
+    """Sixteen ask at the same time for three places: three get one."""
+    catalog.quotas.set("alice", "generation", 3)
+    assert sum(together(_ask_for_places, url, order)) == 3
+    assert len(catalog.tickets.list()) == 3
+
+
+def _complete_or_ask(catalog: Catalog, number: int, given: tuple[list[tuple[Lease, Record]], TicketRequest]) -> int:
+    leases, order = given
+    if number == 0:
+        return sum(_complete(catalog, lease, record) for lease, record in leases)
+    made = 0
+    for lease, _record in leases:
+        wanted = order.model_copy(update={"parent": lease.ticket, "force": True})
+        try:
+            made += catalog.tickets.create(wanted).id > 0
+        except QuotaExceeded:
+            continue
+    return made
+
+
+def test_completing_and_asking_at_once_stay_within_the_quota(
+    catalog: Catalog, url: str, together: Together, order: TicketRequest, make_record: Callable[..., Record]
+) -> None:
+    """While one completes tickets, another supersedes them: nobody waits for ever, and no success is overlooked."""
+    leases = [catalog.attempts.begin(catalog.tickets.create(order).id, "home", in_process=True) for _ in range(20)]
+    catalog.quotas.set("alice", "generation", 20)
+    given = ([(lease, make_record(lease.ticket)) for lease in leases], order)
+    completed, _asked = together(_complete_or_ask, url, given, processes=2)
+    quota = next(each for each in catalog.quotas.list("alice") if each.kind == "generation")
+    assert quota.used == completed
+    assert quota.used + quota.reserved <= 20
+
+
+def _keep(catalog: Catalog, number: int, given: list[tuple[Lease, Record]]) -> bool:
+    lease, record = given[number]
+    try:
+        return catalog.attempts.complete(lease, record, "race").state == "complete"
+    except QuotaExceeded:
+        return False
+
+
+def test_images_that_end_at_once_stay_within_the_room(
+    catalog: Catalog, url: str, together: Together, order: TicketRequest, make_record: Callable[..., Record]
+) -> None:
+    """Four images of 1000 bytes each are completed at the same time where two fit: two are kept."""
+    given = []
+    for name in "cdef":
+        lease = catalog.attempts.begin(catalog.tickets.create(order).id, "home", in_process=True)
+        record = make_record(lease.ticket)
+        assert record.generation.file is not None
+        file = record.generation.file.model_copy(update={"sha256": name * 64})
+        catalog.blobs.take(lease.ticket, {file.sha256: file.size})
+        generation = record.generation.model_copy(update={"file": file})
+        given.append((lease, record.model_copy(update={"generation": generation})))
+    catalog.quotas.set("alice", "diskusage", 2999)
+    assert sorted(together(_keep, url, given)) == [False, False, True, True]
 
 
 @pytest.mark.parametrize("processes", [2, 4])

@@ -1,0 +1,104 @@
+"""Admission: asked and run by the same rules, and nothing left behind by what is denied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blocks import admission
+from blocks.errors import ForeignAppliance, NotFound, QuotaExceeded
+from blocks.model import Appliance, OSProfile
+from blocks.model.request import FirstGeneration, Regeneration
+from blocks.ports import Ports
+from blocks.settings import Settings
+
+
+@pytest.fixture
+def ports(tmp_path: Path) -> Iterator[Ports]:
+    """An installation with a user, a colleague, their administrator, and a stranger."""
+    with Ports.open(Settings(home=tmp_path / "home", catalog_url=None, store_url=None), prepare=True) as opened:
+        opened.catalog.organizations.add("acme")
+        opened.catalog.users.add("alice", roles=["developer"])
+        opened.catalog.users.add("bob", roles=["developer"])
+        opened.catalog.users.add("chief", roles=["administrator"])
+        opened.catalog.users.add("eve", roles=["administrator"], organization="acme")
+        yield opened
+
+
+@pytest.fixture
+def request_(ports: Ports) -> FirstGeneration:
+    """A first image of an appliance of alice's."""
+    made = Appliance(name="server", os_profile=OSProfile(suite="bookworm", packages=()))
+    return FirstGeneration(user="alice", appliance=ports.catalog.appliances.add("alice", made))
+
+
+def _as(request: FirstGeneration, user: str) -> FirstGeneration:
+    return request.model_copy(update={"user": user})
+
+
+def test_an_administrator_asks_for_others(ports: Ports, request_: FirstGeneration) -> None:
+    """The ticket is its own, the appliance stays its owner's, and the owner's image can be made again."""
+    image, _token = admission.admit(ports, request_)
+    ports.catalog.tickets.cancel(image.id, "enough")
+    again = Regeneration(user="chief", appliance=request_.appliance, image=image.id)
+    ticket, _token = admission.admit(ports, again)
+    assert (ticket.user, ticket.appliance, ticket.parent) == ("chief", request_.appliance, image.id)
+
+
+@pytest.mark.parametrize(("user", "denial"), [("bob", ForeignAppliance), ("eve", NotFound)])
+def test_nobody_else_does(ports: Ports, request_: FirstGeneration, user: str, denial: type[Exception]) -> None:
+    """Neither a colleague nor another organisation's administrator gets a ticket."""
+    with pytest.raises(denial):
+        admission.admit(ports, _as(request_, user))
+    assert ports.catalog.tickets.list() == []
+
+
+def test_a_quota_denies_when_asked(ports: Ports, request_: FirstGeneration) -> None:
+    """No ticket is made; the quota is that of who asks, not of whose appliance it is."""
+    ports.catalog.quotas.set("alice", "generation", 0)
+    with pytest.raises(QuotaExceeded, match="alice"):
+        admission.admit(ports, request_)
+    assert ports.catalog.tickets.list() == []
+    assert admission.admit(ports, _as(request_, "chief"))[0].user == "chief"
+
+
+def test_the_last_place_is_given_once(ports: Ports, request_: FirstGeneration) -> None:
+    """The second is denied while the first is being made, and its own run is not in its way."""
+    ports.catalog.quotas.set("alice", "generation", 1)
+    ticket, token = admission.admit(ports, request_)
+    with pytest.raises(QuotaExceeded):
+        admission.admit(ports, request_)
+    run = request_.model_copy(update={"ticket": ticket.id, "token": token})
+    admission.authorise(ports, run)
+    assert admission.create(ports, run, admission.load(ports, run)) == ticket
+
+
+def test_a_quota_denies_when_run(ports: Ports, request_: FirstGeneration) -> None:
+    """What was admitted is denied if the quota was lowered since."""
+    ticket, token = admission.admit(ports, request_)
+    ports.catalog.quotas.set("alice", "generation", 0)
+    with pytest.raises(QuotaExceeded):
+        admission.authorise(ports, request_.model_copy(update={"ticket": ticket.id, "token": token}))
+
+
+def test_a_known_key_gives_its_ticket_whatever_the_quota(ports: Ports, request_: FirstGeneration) -> None:
+    """Asking again is no new request."""
+    keyed = request_.model_copy(update={"key": "monday"})
+    ticket, token = admission.admit(ports, keyed)
+    ports.catalog.quotas.set("alice", "generation", 0)
+    assert admission.admit(ports, keyed) == (ticket, token)
+
+
+def test_the_dead_hold_no_place(ports: Ports, request_: FirstGeneration) -> None:
+    """A ticket whose process is gone ends when its place is needed."""
+    ports.catalog.quotas.set("alice", "generation", 1)
+    lost, _token = admission.admit(ports, request_)
+    lease = ports.catalog.attempts.begin(lost.id, ports.home_id, in_process=True)
+    left = ports.home / "attempts" / f"{lost.id}-{lease.number}.lock"
+    left.parent.mkdir()
+    left.touch()  # what a killed process leaves: nobody holds it any more
+    ticket, _token = admission.admit(ports, request_)
+    assert ticket.state == "requested"
+    assert ports.catalog.tickets.get(lost.id).state == "error"
