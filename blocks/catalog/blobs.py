@@ -63,13 +63,13 @@ class Blobs:
             connection.execute(delete(BLOBS).where(BLOBS.c.sha256 == sha256, BLOBS.c.doomed))
 
 
-def _locked(connection: Connection, blobs: Iterable[str]) -> list[Row[str, int, bool]]:
+def _locked(connection: Connection, blobs: Iterable[str]) -> list[Row[tuple[str, int, bool]]]:
     """The blobs' rows, locked in one order, so that two who want the same ones wait instead of dying."""
     query = select(BLOBS).where(BLOBS.c.sha256.in_(list(blobs))).order_by(BLOBS.c.sha256)
     return list(connection.execute(query.with_for_update()).all())
 
 
-def _check_sizes(rows: Iterable[Row[str, int, bool]], sizes: Mapping[str, int]) -> None:
+def _check_sizes(rows: Iterable[Row[tuple[str, int, bool]]], sizes: Mapping[str, int]) -> None:
     for row in rows:
         if row.size != sizes[row.sha256]:
             raise Contradiction(f"The blob {row.sha256} has {row.size} bytes, not {sizes[row.sha256]}")

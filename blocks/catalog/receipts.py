@@ -35,9 +35,9 @@ class Receipts:
         return None if found is None else _receipt(found)
 
 
-def _of(ticket: int) -> Select[datetime, str]:
+def _of(ticket: int) -> Select[tuple[datetime, str]]:
     return select(RECEIPTS.c.time, RECEIPTS.c.released).where(RECEIPTS.c.ticket == ticket)
 
 
-def _receipt(row: Row[datetime, str]) -> Receipt:
+def _receipt(row: Row[tuple[datetime, str]]) -> Receipt:
     return Receipt(time=row.time, released=tuple(json.loads(row.released)))

@@ -256,7 +256,7 @@ def _settle_parent(connection: Connection, request: TicketRequest, number: int) 
     move(connection, request.parent, "cancelled", reason, message=reason)
 
 
-def _parent(connection: Connection, number: int) -> Row[Any, Any, Any] | None:
+def _parent(connection: Connection, number: int) -> Row[Any] | None:
     columns = (TICKETS.c.appliance, TICKETS.c.user, TICKETS.c.state)
     return connection.execute(select(*columns).where(TICKETS.c.id == number).with_for_update()).first()
 

@@ -51,12 +51,12 @@ def count_generation(connection: Connection, ticket: int, user: str) -> None:
     connection.execute(insert(GENERATIONS).values(ticket=ticket, user=user, finished=Now()))
 
 
-def _files(user: str) -> Select[str]:
+def _files(user: str) -> Select[tuple[str]]:
     """The user's files. A ticket keeps one as long as it references the blob: whoever drops that gives it back."""
     kept = and_(BLOB_REFERENCES.c.ticket == RECORDS.c.ticket, BLOB_REFERENCES.c.sha256 == RECORDS.c.file)
     joined = RECORDS.join(TICKETS, TICKETS.c.id == RECORDS.c.ticket).join(BLOB_REFERENCES, kept)
     return select(RECORDS.c.file).select_from(joined).where(TICKETS.c.user == user)
 
 
-def _number(connection: Connection, query: Select[int]) -> int:
+def _number(connection: Connection, query: Select[tuple[int]]) -> int:
     return int(connection.scalar(query) or 0)

@@ -206,7 +206,7 @@ def _unknown(name: str) -> UnknownUser:
     return UnknownUser(f"There is no user named {name}", "`reforge user list` shows all, `reforge user add` makes one")
 
 
-def _owner(connection: Connection, appliance: int) -> Row[str, str] | None:
+def _owner(connection: Connection, appliance: int) -> Row[tuple[str, str]] | None:
     owners = APPLIANCES.join(USERS, USERS.c.name == APPLIANCES.c.user)
     query = select(USERS.c.name, USERS.c.organization).select_from(owners).where(APPLIANCES.c.id == appliance)
     return connection.execute(query).first()
@@ -239,7 +239,7 @@ def _check(account: Account, entitlement: Entitlement) -> None:
         )
 
 
-def _check_owner(account: Account, appliance: int, owner: Row[str, str] | None) -> None:
+def _check_owner(account: Account, appliance: int, owner: Row[tuple[str, str]] | None) -> None:
     if owner is None or not account.sees(owner.organization):
         raise NotFound(f"There is no appliance {appliance}", "`reforge appliance list` shows those that exist")
     if owner.name != account.name and not account.supervises(owner.organization):

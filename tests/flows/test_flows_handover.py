@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -179,35 +179,54 @@ def test_a_cancel_in_the_ui_reaches_a_served_run(up: str, ports: Ports) -> None:
     assert up
 
 
-def test_a_schedule_runs_with_its_own_parameters(up: str, first: Summary, ports: Ports) -> None:
-    """It is added and validated at the command line, follows the lineage's head, and can be removed."""
-    appliance = _appliance(ports, first.ticket)
-    wrong = _reforge("schedule", "add", USER, appliance, first.ticket, "--cron", "at dawn")
+def test_a_schedule_is_added_and_validated_at_the_command_line(up: str, first: Summary, ports: Ports) -> None:
+    """A wrong line, a wrong image and a name that is taken are refused; the list tells what there is, and when next."""
+    image = (USER, _appliance(ports, first.ticket), first.ticket)
+    wrong = _reforge("schedule", "add", *image, "--cron", "at dawn")
     assert (wrong.returncode, "at dawn" in wrong.stderr) == (2, True)
-    wrong = _reforge("schedule", "add", USER, appliance, 10**6, "--cron", "0 3 * * *")
-    assert wrong.returncode == 4
-    argv = (
-        USER,
-        appliance,
-        first.ticket,
-        "--newest",
-        "--policy",
-        "exact",
-        "--name",
-        "often",
-        "--timezone",
-        "Asia/Tokyo",
-    )
-    added = _reforge("schedule", "add", *argv, "--cron", "* * * * * */4")
+    assert _reforge("schedule", "add", *image, "--cron", "0 3 * * *", "--timezone", "Mars/Crater").returncode == 2
+    assert _reforge("schedule", "add", *image[:2], 10**6, "--cron", "0 3 * * *").returncode == 4
+    often = ("--name", "nightly", "--timezone", "Asia/Tokyo", "--cron", "0 3 * * *")
+    added = _reforge("schedule", "add", *image, "--newest", "--policy", "exact", *often)
     assert added.returncode == 0, added.stderr
-    assert _reforge("schedule", "add", *argv, "--cron", "0 3 * * *").returncode == 2
-    listed = _reforge("schedule", "list")
-    assert all(word in listed.stdout for word in ("often", "Asia/Tokyo", "newest True", "policy exact"))
-    before = ports.catalog.tickets.list()[-1].id
-    wait_until(lambda: _scheduled(ports, before) is not None, "a scheduled run is complete", 60)
-    assert _reforge("schedule", "remove", "often").returncode == 0
-    assert "often" not in _reforge("schedule", "list").stdout
+    assert _reforge("schedule", "add", *image, *often).returncode == 2
+    wait_until(lambda: "18:00:00+00:00" in _reforge("schedule", "list").stdout, "the next run is planned", 60)
+    listed = _reforge("schedule", "list").stdout
+    assert all(word in listed for word in ("nightly", "0 3 * * *", "Asia/Tokyo", "newest True", "policy exact"))
+    assert _reforge("schedule", "remove", "nightly").returncode == 0
+    assert "nightly" not in _reforge("schedule", "list").stdout
+    assert _reforge("schedule", "remove", "nightly").returncode == 4
     assert up
+
+
+def test_a_schedule_runs_with_its_own_parameters(up: str, first: Summary, ports: Ports) -> None:
+    """One that was made in the UI follows the lineage's head."""
+    before = ports.catalog.tickets.list()[-1].id
+    image = {"user": USER, "appliance": _appliance(ports, first.ticket), "image": first.ticket}
+    _schedule("often", image | {"newest": True, "policy": "exact"}, 5)
+    wait_until(lambda: _scheduled(ports, before) is not None, "a scheduled run is complete", 60)
+    made = _scheduled(ports, before)
+    assert made is not None
+    assert made.parent == max(each.id for each in ports.catalog.tickets.list(USER) if each.id <= before and _ok(each))
+    assert _reforge("schedule", "remove", "often").returncode == 0
+    assert up
+
+
+def _ok(ticket: Ticket) -> bool:
+    return ticket.state == "complete"
+
+
+def _schedule(name: str, parameters: dict[str, Any], seconds: int) -> None:
+    """Make a schedule as the UI does."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+    from prefect.client.schemas.actions import DeploymentScheduleCreate  # noqa: PLC0415
+    from prefect.client.schemas.schedules import IntervalSchedule  # noqa: PLC0415
+
+    rhythm = IntervalSchedule(interval=timedelta(seconds=seconds))
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name(_DEPLOYMENT)
+        wanted = DeploymentScheduleCreate(schedule=rhythm, parameters=parameters, slug=name)
+        client.create_deployment_schedules(deployment.id, [wanted])
 
 
 def _scheduled(ports: Ports, before: int) -> Ticket | None:
@@ -217,9 +236,8 @@ def _scheduled(ports: Ports, before: int) -> Ticket | None:
 
 def test_a_missed_run_is_caught_up_once(api: str, first: Summary, ports: Ports) -> None:
     """Of runs that were due while nobody served, the newest makes a ticket; the others say why they don't."""
-    appliance = _appliance(ports, first.ticket)
-    added = _reforge("schedule", "add", USER, appliance, first.ticket, "--cron", "* * * * * */2", "--name", "missed")
-    assert added.returncode == 0, added.stderr
+    image = {"user": USER, "appliance": _appliance(ports, first.ticket), "image": first.ticket}
+    _schedule("missed", image, 2)
     wait_until(lambda: len(_due()) >= 3, "three runs are due", 60)
     _pause("missed")
     before = ports.catalog.tickets.list()[-1].id
