@@ -23,6 +23,21 @@ def test_who_may_not_is_denied_without_a_ticket(
     assert [ticket.id for ticket in ports.catalog.tickets.list()] == [image]
 
 
+@pytest.mark.parametrize("command", _COMMANDS)
+@pytest.mark.parametrize("organization", ["default", "acme"])
+def test_an_administrator_acts_in_its_own_organisation_alone(
+    reforge: Call, ports: Ports, live: Ticket, command: str, organization: str
+) -> None:
+    """There it comes as far as the owner would; in another one the appliance doesn't exist, and nothing is made."""
+    reforge("organization", "add", "acme")
+    reforge("user", "add", "chief", "--role", "administrator", "--organization", organization)
+    answer = reforge(command, "chief", live.appliance, 99, "--json")
+    assert (answer.code, answer.out) == (4, "")
+    told = "no ticket 99" if organization == "default" else f"no appliance {live.appliance}"
+    assert told in answer.err
+    assert len(ports.catalog.tickets.list()) == 1
+
+
 @pytest.mark.parametrize("user", ["nobody", "carol", "dave", "bob"])
 def test_a_first_generation_is_denied_likewise(reforge: Call, ports: Ports, appliance: int, user: str) -> None:
     """`generate` asks the same questions."""

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from blocks.ports import Ports
 from tests.deployments.command_line.conftest import Call
 
-_KEYS = ["name", "has_password", "active", "entitlements", "created"]
+_KEYS = ["name", "has_password", "active", "entitlements", "created", "organization", "roles", "granted"]
 _WORDS = "correct horse battery"
 
 
@@ -19,10 +19,31 @@ def test_a_new_user_may_generate_and_own_appliances(reforge: Call, ports: Ports)
     document = reforge("user", "add", "erin", "--json").document
     assert list(document) == _KEYS
     assert (document["has_password"], document["active"]) == (False, True)
-    assert document["entitlements"] == ["appliance_create", "image_generate"]
+    assert document["entitlements"] == document["granted"] == ["appliance_create", "image_generate"]
+    assert (document["organization"], document["roles"]) == ("default", [])
     limited = reforge("user", "add", "frank", "--entitlement", "image_publish", "--json").document
     assert limited["entitlements"] == ["image_publish"]
     assert ports.catalog.users.get("frank").entitlements == {"image_publish"}
+
+
+def test_a_role_stands_in_place_of_the_usual_entitlements(reforge: Call) -> None:
+    """What it allows is shown, what was granted beside it as well."""
+    document = reforge("user", "add", "erin", "--role", "builder", "--json").document
+    assert (document["entitlements"], document["granted"], document["roles"]) == (["image_generate"], [], ["builder"])
+    both = reforge("user", "add", "frank", "--role", "builder", "--entitlement", "image_publish", "--json").document
+    assert (both["entitlements"], both["granted"]) == (["image_generate", "image_publish"], ["image_publish"])
+
+
+def test_an_account_is_changed_as_told(reforge: Call, ports: Ports) -> None:
+    """What isn't given stays, and everything can be taken away."""
+    reforge("organization", "add", "acme")
+    moved = reforge("user", "change", "alice", "--organization", "acme", "--role", "administrator", "--json").document
+    assert (moved["organization"], moved["roles"], moved["active"]) == ("acme", ["administrator"], True)
+    assert moved["granted"] == ["appliance_create", "image_generate"]
+    bare = reforge("user", "change", "alice", "--empty-role", "--empty-entitlement", "--no-active", "--json").document
+    assert (bare["organization"], bare["roles"], bare["entitlements"], bare["active"]) == ("acme", [], [], False)
+    assert [row["name"] for row in reforge("user", "list", "acme", "--json").document] == ["alice"]
+    assert not ports.catalog.users.get("alice").active
 
 
 def test_users_are_listed_by_name(reforge: Call, ports: Ports) -> None:
@@ -60,4 +81,7 @@ def test_users_that_cannot_be_are_refused(reforge: Call, ports: Ports) -> None:
     assert reforge("user", "add", "alice").code == 2
     assert reforge("user", "add", "a b").code == 2
     assert reforge("user", "add", "erin", "--entitlement", "everything").code == 2
+    assert reforge("user", "add", "erin", "--role", "king").code == 2
+    assert reforge("user", "add", "erin", "--organization", "nowhere").code == 4
+    assert reforge("user", "change", "nobody", "--active").code == 3
     assert reforge("user", "password", "nobody", "--password-stdin").code == 3
