@@ -12,18 +12,24 @@ from pathlib import Path
 
 from blocks.errors import PrefectUnavailable
 
+_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'configuration'"
 _QUERY = "SELECT value FROM configuration WHERE key = 'ENCRYPTION_KEY'"
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 
 
-def key(folder: Path) -> str:
+def key(folder: Path) -> str | None:
     """The key of this Prefect home (32 bytes in base64), made once; a database that has its own goes on with that.
 
+    None if the database can't be read just now: it may have a key, and the server says better what is wrong with it.
     Raises PrefectUnavailable if the file holds no key.
     """
     path = folder / "encryption.key"
     if not path.exists():
-        _write(path, _of_database(folder / "prefect.db") or urlsafe_b64encode(os.urandom(32)).decode())
+        try:
+            own = _of_database(folder / "prefect.db")
+        except sqlite3.Error:
+            return None
+        _write(path, own or urlsafe_b64encode(os.urandom(32)).decode())
     found = path.read_text("utf-8").strip()
     if not _KEY.fullmatch(found):
         raise PrefectUnavailable(
@@ -38,10 +44,9 @@ def _of_database(path: Path) -> str | None:
     if not path.exists():
         return None
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-        try:
-            row = connection.execute(_QUERY).fetchone()
-        except sqlite3.DatabaseError:  # no such table: the database was never finished, so it holds no secret
+        if connection.execute(_TABLE).fetchone() is None:
             return None
+        row = connection.execute(_QUERY).fetchone()
     return None if row is None else str(json.loads(row[0])["fernet_key"])
 
 

@@ -120,7 +120,7 @@ def _environment(home: Path, port: int) -> dict[str, str]:
             "PREFECT_SERVER_API_HOST": HOST,
             "PREFECT_SERVER_API_PORT": str(port),
             "PREFECT_SERVER_UI_ENABLED": "true",
-            "PREFECT_SERVER_ENCRYPTION_KEY": encryption.key(folder(home)),
+            "PREFECT_SERVER_ENCRYPTION_KEY": encryption.key(folder(home)) or "",
             "PREFECT_MEMO_STORE_PATH": str(registration.memo(folder(home))),
             "PYTHONUNBUFFERED": "1",
         }

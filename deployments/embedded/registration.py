@@ -12,12 +12,13 @@ from pathlib import Path
 
 import blocks
 
+_ROOM = Path(blocks.__file__).parent
 _SOURCES = ("collection.py", "settings.py", "*/block.py")
 
 
-def memo(folder: Path) -> Path:
+def memo(folder: Path, room: Path = _ROOM) -> Path:
     """The file in which the server of this Prefect home remembers what it registered; outdated ones are removed."""
-    path = folder / f"memo-{_digest()}.toml"
+    path = folder / f"memo-{_digest(room)}.toml"
     is_new = not (folder / "prefect.db").exists()
     for old in folder.glob("memo-*.toml"):
         if is_new or old != path:
@@ -25,8 +26,7 @@ def memo(folder: Path) -> Path:
     return path
 
 
-def _digest() -> str:
-    room = Path(blocks.__file__).parent
+def _digest(room: Path) -> str:
     sources = sorted(path for pattern in _SOURCES for path in room.glob(pattern))
     texts = [version("prefect"), version("pydantic"), *(path.read_text("utf-8") for path in sources)]
     return sha256("\0".join(texts).encode()).hexdigest()[:16]
