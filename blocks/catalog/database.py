@@ -102,7 +102,8 @@ def _parsed(url: str) -> URL:
         raise InvalidInput(
             "A catalog in memory can't be shared by processes", "Name a file: sqlite:////folder/catalog.sqlite"
         )
-    return parsed
+    # A URL without a driver means the one that is installed.
+    return parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
 
 
 def _engine(url: URL) -> Engine:

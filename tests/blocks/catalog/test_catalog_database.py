@@ -109,7 +109,7 @@ def test_a_missing_driver_is_told() -> None:
 def test_the_shown_url_hides_the_password() -> None:
     """What errors show of a URL has no password in it, wherever in it one stands."""
     database = Database("postgresql://alice:secret@host/catalog?password=secret")
-    assert database.name == "postgresql://alice:***@host/catalog"
+    assert database.name == "postgresql+psycopg://alice:***@host/catalog"
     database.close()
 
 
