@@ -17,10 +17,12 @@ from pydantic import SecretStr, ValidationError
 
 from blocks.catalog import Catalog
 from blocks.configured import configured
-from blocks.errors import CatalogUnavailable, InvalidInput, NotFound, PrefectUnavailable, ReforgeError
+from blocks.errors import CatalogUnavailable, InvalidInput, NotFound, PrefectUnavailable, ReforgeError, StoreRefused
+from blocks.health import checks
 from blocks.ports import Ports
 from blocks.settings import Settings
-from blocks.store import Credentials
+from blocks.store import Credentials, open_store
+from tests.servers.rclone import CREDENTIALS, rclone
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -225,6 +227,25 @@ def test_the_connection_test_meets_what_a_run_would(main: str, home: Path) -> No
         ReforgeCatalog.load(main).check()  # type: ignore[union-attr] # in plain code it is no coroutine
     assert _SECRET not in str(raised.value)
     assert f"GB are free at {home}" in ReforgeBuilder().check()
+
+
+def test_a_bucket_opens_with_the_blocks_keys(api: str, tmp_path: Path) -> None:
+    """And with no others: the server refuses wrong ones, and the error says so without repeating them."""
+    from blocks.collection import ReforgeStore  # noqa: PLC0415
+
+    assert api
+    with rclone(tmp_path / "served") as server:
+        url = server.bucket("images")
+        keys = {"access_key": CREDENTIALS.access_key, "secret_key": CREDENTIALS.secret_key}
+        ReforgeStore(url=url, **keys).save("bucket", overwrite=True)
+        settings = configured(store="bucket")
+        store = open_store(settings.store(), settings.store_keys())
+        assert store.has(store.put(b"bytes").sha256)
+        told = checks(settings)["store"]()
+        assert told == "The store s3://images/images can be listed, written, read and cleared"
+        with pytest.raises(StoreRefused, match="access key") as raised:
+            ReforgeStore(url=url, **keys | {"secret_key": SecretStr(_SECRET)}).check()
+    assert _SECRET not in str(raised.value)
 
 
 def test_the_ports_open_with_what_the_documents_example_saved(
