@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from blocks.catalog import faults
-from blocks.errors import InvalidInput, NoProgram
+from blocks.errors import InvalidInput
 
 BUSY_SECONDS = 30
 _SQLITE = {"timeout": BUSY_SECONDS, "isolation_level": None}
@@ -33,6 +33,7 @@ _POSTGRESQL = {
     "fallback_application_name": "reforge",
     "options": f"-c lock_timeout={BUSY_SECONDS}s -c statement_timeout=120s -c idle_in_transaction_session_timeout=120s",
 }
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 _URLS = "sqlite:////folder/catalog.sqlite or postgresql+psycopg://user:password@host/database"
 
 
@@ -93,12 +94,11 @@ def insert_missing(connection: Connection, table: Table) -> sqlite.Insert | post
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-        kind = parsed.get_backend_name()
     except (ArgumentError, ValueError):
         raise InvalidInput("The catalog's URL can't be read", f"Give an SQLAlchemy URL: {_URLS}") from None
-    if kind not in ("sqlite", "postgresql"):
-        raise InvalidInput(f"The catalog can't be kept in {kind}", f"Use SQLite or PostgreSQL: {_URLS}")
-    if kind == "sqlite" and parsed.database in (None, "", ":memory:"):
+    if parsed.drivername not in _DRIVERS:
+        raise InvalidInput(f"The catalog can't be reached by {parsed.drivername}", f"Use one of these: {_URLS}")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise InvalidInput(
             "A catalog in memory can't be shared by processes", "Name a file: sqlite:////folder/catalog.sqlite"
         )
@@ -108,12 +108,8 @@ def _parsed(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     is_sqlite = url.get_backend_name() == "sqlite"
-    try:
-        engine = create_engine(url, hide_parameters=True, **({"connect_args": _SQLITE} if is_sqlite else _options(url)))
-    except ModuleNotFoundError as error:
-        raise NoProgram(
-            f"The database driver {error.name} isn't installed", "Install it, or use another database"
-        ) from None
+    options = {"connect_args": _SQLITE} if is_sqlite else _options(url)
+    engine = create_engine(url, hide_parameters=True, **options)
     if is_sqlite:
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)

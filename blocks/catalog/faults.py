@@ -22,7 +22,7 @@ _HINTS = (
     (r"starting up|shutting down|terminating connection|closed the connection", "Try again once it runs"),
 )
 _WHERE = "in REFORGE_CATALOG_URL or the Reforge Catalog block"
-_ANY = "Check that its address is right, that it is running and that this account may use it"
+_ANY = f"Check that its address {_WHERE} is right, that it is running and that this account may use it"
 
 
 def mistaken(error: DBAPIError) -> bool:

@@ -97,6 +97,13 @@ def test_a_missing_database_is_told(postgresql: Postgresql) -> None:
     assert "Create the database" in refusal.hint
 
 
+def test_an_option_that_is_none_is_told(url: str) -> None:
+    """By its name; its value may be a secret that was put in the wrong place."""
+    refusal = _refusal(f"{url}?pasword={PASSWORD}")
+    assert "pasword" in refusal.what
+    assert "REFORGE_CATALOG_URL" in refusal.hint
+
+
 def test_an_account_without_rights_is_told(guarded: str) -> None:
     """It may connect and make no tables: the advice is to let it own the database."""
     assert "own the database" in _refusal(guarded).hint
