@@ -1,24 +1,38 @@
-"""A stored object as a readable, seekable file, of which only the ranges that are read are fetched."""
+"""A stored object as a readable, seekable file: one request as long as it is read on, another after each leap."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from botocore.exceptions import BotoCoreError
+from botocore.response import StreamingBody
+from urllib3.exceptions import HTTPError
 
 _BUFFER = 4 * 1024 * 1024
 
 
-def ranged(size: int, fetch: Callable[[int, int], bytes]) -> io.BufferedReader:
-    """A file of `size` bytes; `fetch` gives those from a start to an end (both inclusive)."""
-    return io.BufferedReader(_Ranged(size, fetch), max(1, min(size, _BUFFER)))
+def ranged(
+    size: int, fetch: Callable[[int], StreamingBody], reading: Callable[[], AbstractContextManager[object]]
+) -> io.BufferedReader:
+    """A file of `size` bytes; `fetch` begins to get those from a position on, `reading` surrounds whatever is got.
+
+    A connection that breaks is made anew from where it was, as long as each brings 4 MiB.
+    """
+    return io.BufferedReader(_Ranged(size, fetch, reading), max(1, min(size, _BUFFER)))
 
 
 class _Ranged(io.RawIOBase):
-    def __init__(self, size: int, fetch: Callable[[int, int], bytes]) -> None:
+    def __init__(
+        self, size: int, fetch: Callable[[int], StreamingBody], reading: Callable[[], AbstractContextManager[object]]
+    ) -> None:
         super().__init__()
         self._size = size
         self._fetch = fetch
-        self._position = 0
+        self._reading = reading
+        self._position = self._reached = 0
+        self._stream: StreamingBody | None = None
 
     def readable(self) -> bool:
         return True
@@ -36,16 +50,31 @@ class _Ranged(io.RawIOBase):
     def tell(self) -> int:
         return self._position
 
-    def readall(self) -> bytes:
-        data = self._fetch(self._position, self._size - 1) if self._position < self._size else b""
-        self._position += len(data)
-        return data
-
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # typeshed's WriteableBuffer is private
-        end = min(self._position + len(buffer), self._size)
-        if end <= self._position:
+        length = min(len(buffer), self._size - self._position)
+        if length <= 0:
             return 0
-        data = self._fetch(self._position, end - 1)
+        with self._reading():
+            data = self._read(length)
         buffer[: len(data)] = data
-        self._position += len(data)
+        self._position = self._reached = self._position + len(data)
         return len(data)
+
+    def close(self) -> None:
+        self._drop()
+        super().close()
+
+    def _read(self, length: int) -> bytes:
+        if self._stream is not None and self._reached == self._position:
+            try:
+                return self._stream.read(length)
+            except (BotoCoreError, HTTPError):  # it broke, perhaps while nobody was reading: go on with another
+                pass
+        self._drop()
+        self._stream = self._fetch(self._position)
+        return self._stream.read(length)
+
+    def _drop(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None

@@ -90,11 +90,11 @@ class S3Store(Documents):
         actual = self.size(sha256)
         if actual != size:
             raise CorruptFile(f"{self.uri(sha256)} has {actual} bytes, expected {size}", MEND)
-        self._read_through(sha256, None, stop)
+        self._read_through(Blob(sha256, size), None, stop)
 
     def open(self, sha256: str) -> BinaryIO:
         """See Store."""
-        return ranged(self.size(sha256), lambda start, end: self._range(sha256, start, end))
+        return self._opened(Blob(sha256, self.size(sha256)))
 
     def has(self, sha256: str) -> bool:
         """See Store."""
@@ -113,11 +113,12 @@ class S3Store(Documents):
         """See Store."""
         if not target.parent.is_dir():
             raise InvalidInput(f"The folder {target.parent} for {target.name} isn't there", "Make it, and try again")
+        blob = Blob(sha256, self.size(sha256))
         partial = target.with_name(f".{secrets.token_hex(8)}.partial")
         with faults.translated(f"Fetching {sha256} to {target}", target.parent):
             try:
                 with partial.open("xb") as file:
-                    self._read_through(sha256, file, stop)
+                    self._read_through(blob, file, stop)
                     settle(file)
                 partial.replace(target)
                 settle_folder(target.parent)
@@ -170,7 +171,7 @@ class S3Store(Documents):
             self._client.put_object(Bucket=self._bucket.name, Key=key, Body=data, ContentMD5=md5(data))
 
     def _read(self, name: str) -> bytes:
-        with self._named(name, f"Reading {name}") as key, self._body(key) as body:
+        with self._named(name, f"Reading {name}") as key, closing(self._get(key)) as body:
             return body.read()
 
     def _children(self, name: str) -> list[str]:
@@ -208,28 +209,29 @@ class S3Store(Documents):
             self._multipart.send(file, blob, marker, stop)
         return blob
 
-    def _read_through(self, sha256: str, target: BinaryIO | None, stop: Stop) -> None:
+    def _read_through(self, blob: Blob, target: BinaryIO | None, stop: Stop) -> None:
         total, size = hashlib.sha256(), 0
-        for piece in self._pieces(sha256):
-            stop()
-            total.update(piece)
-            size += len(piece)
-            if target is not None:
-                write_sparse(target, piece)
-        same(self.uri(sha256), Blob(total.hexdigest(), size), sha256)
+        with self._opened(blob) as file:
+            while piece := file.read(CHUNK):
+                stop()
+                total.update(piece)
+                size += len(piece)
+                if target is not None:
+                    write_sparse(target, piece)
+        same(self.uri(blob.sha256), Blob(total.hexdigest(), size), blob.sha256)
 
-    def _pieces(self, sha256: str) -> Iterator[bytes]:
-        with self._named(names.blob(sha256), f"Reading {sha256}") as key, self._body(key) as body:
-            yield from body.iter_chunks(CHUNK)
+    def _opened(self, blob: Blob) -> BinaryIO:
+        name = names.blob(blob.sha256)
+        key = self._bucket.full(name)
 
-    def _body(self, key: str) -> closing[StreamingBody]:
-        return closing(self._client.get_object(Bucket=self._bucket.name, Key=key)["Body"])
+        return ranged(
+            blob.size, lambda start: self._get(key, start), lambda: self._named(name, f"Reading {blob.sha256}")
+        )
 
-    def _range(self, sha256: str, start: int, end: int) -> bytes:
-        with self._named(names.blob(sha256), f"Reading {sha256}") as key:
-            wanted = f"bytes={start}-{end}"
-            with closing(self._client.get_object(Bucket=self._bucket.name, Key=key, Range=wanted)["Body"]) as body:
-                return body.read()
+    def _get(self, key: str, start: int = 0) -> StreamingBody:
+        if start == 0:  # an empty object has no range
+            return self._client.get_object(Bucket=self._bucket.name, Key=key)["Body"]
+        return self._client.get_object(Bucket=self._bucket.name, Key=key, Range=f"bytes={start}-")["Body"]
 
     def _holds(self, blob: Blob) -> bool:
         try:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -49,18 +49,17 @@ store.upload(Path(sys.argv[2]), "7/1/image.raw", stop)
 """
 
 MEASURE_MEMORY = """
-import resource, sys
+import re, sys
 from pathlib import Path
 from blocks.store import open_store
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(re.search("VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 
 store = open_store(sys.argv[1])
 store.check()
 before = peak()
 blob = store.upload(Path(sys.argv[2]), "7/1/image.raw", lambda: None)
-store.verify(blob.sha256, blob.size, lambda: None)
 store.fetch(blob.sha256, Path(sys.argv[3]), lambda: None)
 with store.open(blob.sha256) as file:
     file.seek(blob.size // 2)
@@ -172,6 +171,31 @@ def test_parts(server: Rclone, url: str, source: Path) -> None:
     assert left(client, url) == []
 
 
+def test_reading_waits_for_sending(server: Rclone, url: str, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While parts are held up no more than one is read ahead of the four that are being sent."""
+    client, read, sent, ahead = Bucket("any", endpoint=server.endpoint).client(CREDENTIALS), [], [], threading.Event()
+    store = S3Store(client, Bucket.parse(url), PART)
+    pieces = store._multipart._pieces
+
+    def counted(*arguments: Any) -> Iterator[bytes]:
+        for piece in pieces(*arguments):
+            read.append(piece[:1])
+            if len(read) - len(sent) > 5:
+                ahead.set()
+            yield piece
+
+    def hold_up(params: dict[str, Any], **_: Any) -> None:
+        if params["PartNumber"] <= 4:
+            ahead.wait(0.5)
+
+    monkeypatch.setattr(store._multipart, "_pieces", counted)
+    client.meta.events.register("before-parameter-build.s3.UploadPart", hold_up)
+    client.meta.events.register("after-call.s3.UploadPart", lambda **_: sent.append(1))
+    store.upload(large, KEY, go_on, expected=digest(large))
+    assert len(read) == len(sent) == 13
+    assert not ahead.is_set()
+
+
 @pytest.mark.parametrize("size", [PART - 1, PART, PART + 1, 2 * PART])
 def test_edges_of_parts(store: Store, tmp_path: Path, size: int) -> None:
     """A file just below, at and above a part's size is stored whole, and so are one and two parts exactly."""
@@ -238,7 +262,7 @@ def test_zeros_are_fetched_as_holes(store: Store, large: Path, tmp_path: Path) -
 
 @pytest.mark.usefixtures("keys")
 def test_memory_is_bounded(url: str, tmp_path: Path) -> None:
-    """Uploading, verifying, fetching and opening 160 MiB takes less than 80 MiB of memory."""
+    """Uploading, fetching and opening 160 MiB takes less than 80 MiB of memory."""
     with (tmp_path / "large").open("wb") as file:
         file.write(b"begin")
         file.truncate(160 * MIB)

@@ -148,21 +148,31 @@ def test_server_dies_in_the_middle(tmp_path: Path, source: Path) -> None:
 
 
 def test_download_is_cut(server: Rclone, url: str, store: Store, source: Path, tmp_path: Path) -> None:
-    """A connection that is reset in the middle of a blob is worth another try; the target stays as it was."""
+    """Connections that are reset before they bring anything are worth another try; the target stays as it was."""
     blob = store.upload(source, KEY, go_on)
     target = tmp_path / "target"
     target.write_bytes(b"old")
-    with relay(_port(server), received=5 * MIB) as port:
+    with relay(_port(server), received=MIB) as port:
         cut = open_store(url.replace(str(_port(server)), str(port)), CREDENTIALS)
         for use in (
             lambda: cut.fetch(blob.sha256, target, go_on),
             lambda: cut.verify(blob.sha256, blob.size, go_on),
-            lambda: cut.open(blob.sha256).read(),
         ):
             with pytest.raises(StoreUnavailable, match=f"127.0.0.1:{port}"):
                 use()
     assert target.read_bytes() == b"old"
     assert not list(tmp_path.glob(".*partial"))
+
+
+def test_download_goes_on(server: Rclone, url: str, store: Store, source: Path, tmp_path: Path) -> None:
+    """Connections that are reset after they brought something are made anew, and the blob is whole."""
+    blob = store.upload(source, KEY, go_on)
+    with relay(_port(server), received=5 * MIB) as port:
+        cut = open_store(url.replace(str(_port(server)), str(port)), CREDENTIALS)
+        cut.fetch(blob.sha256, tmp_path / "target", go_on)
+        with cut.open(blob.sha256) as file:
+            assert file.read() == source.read_bytes()
+    assert (tmp_path / "target").read_bytes() == source.read_bytes()
 
 
 def test_upload_is_cut(server: Rclone, url: str, store: Store, source: Path) -> None:
