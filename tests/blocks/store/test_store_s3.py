@@ -173,7 +173,9 @@ def test_parts(server: Rclone, url: str, source: Path) -> None:
 
 def test_reading_waits_for_sending(server: Rclone, url: str, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While parts are held up no more than one is read ahead of the four that are being sent."""
-    client, read, sent, ahead = Bucket("any", endpoint=server.endpoint).client(CREDENTIALS), [], [], threading.Event()
+    client, ahead = Bucket("any", endpoint=server.endpoint).client(CREDENTIALS), threading.Event()
+    read: list[bytes] = []
+    sent: list[int] = []
     store = S3Store(client, Bucket.parse(url), PART)
     pieces = store._multipart._pieces
 
