@@ -56,7 +56,7 @@ class Store(Protocol):
         """
 
     def put(self, data: bytes) -> Blob:
-        """Store a small object."""
+        """Store a small object that fits into memory."""
 
     def put_package(self, source: Path, sha256: str, stop: Stop | None = None) -> Blob:
         """Store a package file of known sha256, at once if it is there in the right size; raises CorruptFile."""
@@ -83,7 +83,10 @@ class Store(Protocol):
         """Where the blob is or would be."""
 
     def link(self, sha256: str, name: str, seconds: int) -> str | None:
-        """A link for anybody, good for so long, under which the blob is downloaded as `name`; None without such."""
+        """A link for anybody, good for so long, under which the blob is downloaded as `name`; None without such.
+
+        Raises InvalidInput for less than a second or more than a week.
+        """
 
     def blobs(self) -> Iterator[Blob]:
         """All blobs, whether a record needs them or not."""
