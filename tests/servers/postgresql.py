@@ -61,8 +61,8 @@ class Postgresql:
         argv = [str(programs() / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
         argv += ["-k", str(self.folder), "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=60"]
         argv += ["-c", "fsync=off", "-c", "shared_buffers=32MB"]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen([*_account(), *argv], stdout=log, stderr=log, cwd=self.folder)
+        with (self.folder / "log").open("ab") as log:  # it ends with this process, however that ends
+            self.process = subprocess.Popen([*_account("--pdeathsig=QUIT"), *argv], stdout=log, stderr=log)
         wait_until(self._answers, f"PostgreSQL answers, see {self.folder}/log", 60)
 
     def stop(self) -> None:
@@ -118,11 +118,10 @@ def _initialise(data: Path) -> None:
     (data / "pg_hba.conf").write_text(_ACCESS, "utf-8")
 
 
-def _account() -> list[str]:
+def _account(*options: str) -> list[str]:
     """PostgreSQL refuses to run as root: then it runs, in the same process, as its own account."""
-    if os.geteuid() != 0:
-        return []
-    return ["setpriv", f"--reuid={_ACCOUNT}", f"--regid={_ACCOUNT}", "--init-groups", "--"]
+    other = [f"--reuid={_ACCOUNT}", f"--regid={_ACCOUNT}", "--init-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", *other, *options, "--"]
 
 
 def _free_port() -> int:
