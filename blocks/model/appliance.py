@@ -5,9 +5,9 @@ Names follow UForge's resources `appliance`, `osProfile` and `installProfile`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from blocks.model import grammar
 from blocks.model.policy import Policy
@@ -68,14 +68,36 @@ class Script(Words):
     content: grammar.Text = Field(pattern="^#!/")
 
 
+class Keyboard(Words):
+    """The console's keyboard in XKB's words; several layouts are named with commas, and so are their variants."""
+
+    layout: grammar.KeyboardLayout
+    variant: grammar.KeyboardVariant = ""
+    model: grammar.KeyboardModel = "pc105"
+    options: grammar.KeyboardOptions = ""
+
+    @model_validator(mode="after")
+    def _one_variant_each(self) -> Self:
+        if self.variant.count(",") > self.layout.count(","):
+            raise ValueError("at most one variant for each layout is allowed")
+        return self
+
+
+def _unset(value: object) -> bool:
+    """Whether a field that came later is left out, so that older documents keep their bytes and their digests."""
+    return value is None
+
+
 class InstallProfile(Words):
-    """How it is installed. Sizes are in MiB, as in UForge."""
+    """How it is installed. Sizes are in MiB, as in UForge. Without `locale` or `keyboard` nothing is set."""
 
     disk_size: grammar.Mebibytes = 2048
     memory_size: grammar.Mebibytes = 1024
     swap_size: grammar.Mebibytes = 0
     hostname: grammar.Hostname = "localhost"
     timezone: grammar.TimeZone = "Etc/UTC"
+    locale: grammar.Locale | None = Field(default=None, exclude_if=_unset)
+    keyboard: Keyboard | None = Field(default=None, exclude_if=_unset)
     network: Literal["dhcp", "none"] = "dhcp"
     users: Annotated[tuple[User, ...], grammar.once("name")] = ()
     kernel_command_line: tuple[grammar.KernelArgument, ...] = ()

@@ -80,6 +80,11 @@ Hostname = Annotated[
     str, _matches(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*", 253)
 ]
 TimeZone = Annotated[str, _matches(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}", 60)]
+Locale = Annotated[str, _matches(r"C\.UTF-8|[a-z]{2,3}_[A-Z]{2}(?:\.[A-Za-z0-9-]+)?(?:@[a-z]+)?", 40)]
+KeyboardLayout = Annotated[str, _matches(r"[a-z]{2,10}(?:,[a-z]{2,10}){0,3}", 43)]
+KeyboardModel = Annotated[str, _matches(r"[A-Za-z0-9_-]+", 40)]
+KeyboardVariant = Annotated[str, _matches(r"[A-Za-z0-9_,-]*", 100)]
+KeyboardOptions = Annotated[str, _matches(r"(?:[A-Za-z0-9_]+:[A-Za-z0-9_]+(?:,[A-Za-z0-9_]+:[A-Za-z0-9_]+)*)?", 200)]
 AccountName = Annotated[str, _matches(r"[a-z_][a-z0-9_-]{0,31}", 32)]
 UserName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9._@+-]*", 100)]
 PasswordHash = Annotated[str, _matches(r"\$(?:y|gy|7|6|5|2b|2y)\$[./A-Za-z0-9$=,]{10,200}", 256)]

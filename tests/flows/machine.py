@@ -29,7 +29,7 @@ class Console:
         """Wait for the prompt, log in, and make the shell's own prompt unmistakable."""
         self._child.expect("login: ", timeout=_LONG)
         self._child.sendline(user)
-        self._child.expect("Password: ", timeout=60)
+        self._child.expect("Passw(ord|ort): ", timeout=60)
         self._child.sendline(password)
         self._child.expect(r"\$ ", timeout=60)
         self._child.sendline("stty -echo cols 400; exec env PS1='READY''> ' bash --norc --noediting")
@@ -42,7 +42,7 @@ class Console:
         return str(self._child.before or "").replace("\r", "").strip("\n")
 
     def check(self, lock: Lock, firmware: Firmware) -> None:
-        """It holds exactly the lock's packages, all configured, every unit has come up, and this firmware started it."""
+        """It holds exactly the packages of the lock, all configured, every unit is up, this firmware started it."""
         listed = self.ask("dpkg-query -W -f='${Package} ${Version} ${Architecture}\\n'").split("\n")
         wanted = {f"{row.name} {row.version} {row.architecture}" for row in lock.packages}
         assert set(filter(None, listed)) == wanted

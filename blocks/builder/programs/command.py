@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 _UNPRIVILEGED = ("setpriv", "--ambient-caps=-all", "--inh-caps=-all", "--bounding-set=-sys_admin,-net_admin")
 
@@ -37,7 +38,7 @@ def inside(root: Path, argv: Sequence[str], *, data: str = "", environment: Mapp
     run([*_UNPRIVILEGED, "chroot", str(root), *argv], data=data, environment=fixed, name=argv[0])
 
 
-def fail(reason: str) -> None:
+def fail(reason: str) -> NoReturn:
     """End the program, the reason on its last line."""
     sys.stdout.flush()
     raise SystemExit(f"reforge: {reason}")

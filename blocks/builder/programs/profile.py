@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from blocks.builder.programs import command
+from blocks.builder.programs import command, localisation
 from blocks.builder.programs.tree import place, within, write
 
 _FIRST_BOOT = "usr/lib/reforge/first-boot"
@@ -49,6 +49,10 @@ def apply(root: Path, specification: Mapping[str, Any]) -> None:
     wanted = specification["profile"]
     _identity(root, wanted)
     _network(root, wanted["network"])
+    if "locale" in wanted:
+        localisation.set_locale(root, wanted["locale"])
+    if "keyboard" in wanted:
+        localisation.set_keyboard(root, wanted["keyboard"], specification["epoch"])
     for user in wanted["users"]:
         _user(root, user)
     _apt(root, wanted["apt_sources"])

@@ -7,11 +7,14 @@ another image.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from blocks.builder.archive import Archive, index, ordered
 from blocks.builder.job import Job
-from blocks.model import Evidence, Lock, Recipe
+from blocks.model import Evidence, InstallProfile, Lock, OSProfile, Recipe
+
+_WITHOUT_PACKAGE = "C.UTF-8"
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,23 @@ def resolve(recipe: Recipe, parent: Lock | None, archive: Archive, job: Job) -> 
 
     Raises UnsupportedSuite, PackagesMissing or MirrorUnreachable.
     """
-    found, evidence = archive.packages(recipe.os_profile, job)
+    found, evidence = archive.packages(asked(recipe), job)
     stanzas = index(found)
     tools = parent.tools if parent else ()
     lock = Lock(packages=ordered(found), index=hashlib.sha256(stanzas).hexdigest(), tools=tools)
     if parent is None or lock.content() != parent.content():
         lock = lock.model_copy(update={"tools": archive.tools(job)})
     return Resolution(lock, stanzas, evidence)
+
+
+def asked(recipe: Recipe) -> OSProfile:
+    """The OS profile with the packages that the install profile needs besides those it names."""
+    packages = dict.fromkeys((*recipe.os_profile.packages, *_implied(recipe.install_profile)))
+    return recipe.os_profile.model_copy(update={"packages": tuple(packages)})
+
+
+def _implied(profile: InstallProfile) -> Iterator[str]:
+    if profile.locale not in (None, _WITHOUT_PACKAGE):
+        yield "locales"
+    if profile.keyboard is not None:
+        yield from ("console-setup", "keyboard-configuration")

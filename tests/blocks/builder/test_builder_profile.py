@@ -31,6 +31,8 @@ sleep 1000 > /dev/null 2>&1 &
 PROFILE = {
     "hostname": "web.example.org",
     "timezone": "Europe/Berlin",
+    "locale": "de_AT.UTF-8",
+    "keyboard": {"layout": "at", "variant": "nodeadkeys"},
     "users": [
         {"name": "root", "password_hash": HASH},
         {"name": "admin", "password_hash": HASH, "ssh_keys": [KEY], "groups": ["sudo"]},
@@ -122,6 +124,23 @@ def test_identity(tree: Tree) -> None:
     assert "127.0.1.1\tweb.example.org web\n" in tree.text("etc/hosts")
     assert tree.member("etc/localtime").linkname == "/usr/share/zoneinfo/Europe/Berlin"
     assert tree.text("etc/timezone") == "Europe/Berlin\n"
+
+
+def test_language(tree: Tree) -> None:
+    """The locale is made, and used by logins and services; the packages that it takes are there without being named."""
+    assert tree.text("etc/default/locale") == "LANG=de_AT.UTF-8\n"
+    assert tree.text("etc/locale.gen") == "de_AT.UTF-8 UTF-8\n"
+    assert tree.member("usr/lib/locale/locale-archive").size > 1_000_000
+
+
+def test_keyboard(tree: Tree) -> None:
+    """The console has the keyboard's settings, and the map made from them, which no boot has to make again."""
+    settings = tree.text("etc/default/keyboard")
+    assert 'XKBMODEL="pc105"\nXKBLAYOUT="at"\nXKBVARIANT="nodeadkeys"\nXKBOPTIONS=""\n' in settings
+    maps = [name for name in tree.tar.getnames() if name.startswith("./etc/console-setup/cached_")]
+    assert "./etc/console-setup/cached_UTF-8_del.kmap.gz" in maps
+    newest = tree.member("etc/default/keyboard").mtime
+    assert all(tree.tar.getmember(name).mtime > newest for name in maps)
 
 
 def test_files(tree: Tree) -> None:

@@ -42,6 +42,21 @@ def test_things_are_named_once(field: str, entry: dict[str, Any]) -> None:
         InstallProfile.parse({field: [entry, entry]})
 
 
+def test_a_keyboard_has_at_most_one_variant_for_each_layout() -> None:
+    """Variants are named in the order of the layouts; one too many can't be meant."""
+    keyboard = {"layout": "us,ru", "variant": ",phonetic"}
+    assert InstallProfile.parse({"keyboard": keyboard}).document()["keyboard"]["model"] == "pc105"
+    with pytest.raises(InvalidInput, match="one variant for each layout"):
+        InstallProfile.parse({"keyboard": {**keyboard, "layout": "us"}})
+
+
+def test_what_is_not_set_is_not_written() -> None:
+    """Locale and keyboard came later: a profile without them has the document that it always had."""
+    assert not {"locale", "keyboard"} & set(InstallProfile().document())
+    assert InstallProfile.parse({"locale": None, "keyboard": None}) == InstallProfile()
+    assert InstallProfile(locale="C.UTF-8").document()["locale"] == "C.UTF-8"
+
+
 @pytest.mark.parametrize("packages", [["bash", "bash"], ["Bash"], ["bash=1"], ["bash -y"], ["--help"]])
 def test_packages_asked_for(packages: list[str]) -> None:
     """A package is asked for once and by its name alone."""
