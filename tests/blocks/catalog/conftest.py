@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from blocks.catalog import Catalog, Lease, TicketRequest
+from blocks.catalog import DEFAULT, Catalog, Lease, TicketRequest
+from blocks.catalog.tables import METADATA, ORGANIZATIONS
 from blocks.model import (
     Evidence,
     Generation,
@@ -36,14 +38,35 @@ RECIPE = Recipe(
 
 @pytest.fixture(scope="session")
 def templates(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A prepared catalog on each kind of database, with the users alice and bob, to be copied for each test."""
+    """A prepared catalog on each kind of database, with the users alice and bob, to be copied."""
     file = tmp_path_factory.mktemp("template") / "catalog.sqlite"
     with postgresql.database() as database:
         for url in (f"sqlite:///{file}", postgresql.url(database)):
             with Catalog.prepare(url) as prepared:
-                prepared.users.add("alice", ["image_generate", "appliance_create"])
-                prepared.users.add("bob", ["image_generate"])
+                _people(prepared)
         yield {"sqlite": str(file), "postgresql": database}
+
+
+@pytest.fixture(scope="session")
+def shared(postgresql: Postgresql, templates: dict[str, str]) -> Iterator[Catalog]:
+    """A catalog on PostgreSQL that is emptied for each test: much faster than a new database."""
+    with postgresql.database(templates["postgresql"]) as name, Catalog.open(postgresql.url(name)) as catalog:
+        yield catalog
+
+
+def _people(catalog: Catalog) -> None:
+    catalog.users.add("alice", ["image_generate", "appliance_create"])
+    catalog.users.add("bob", ["image_generate"])
+
+
+def _empty(catalog: Catalog) -> None:
+    with catalog.database.writing() as connection:
+        for table in reversed(METADATA.sorted_tables):
+            if table is not ORGANIZATIONS:
+                connection.execute(table.delete())
+            if table.dialect_options["sqlite"]["autoincrement"]:
+                connection.execute(text(f"ALTER SEQUENCE {table.name}_id_seq RESTART"))
+        connection.execute(ORGANIZATIONS.delete().where(ORGANIZATIONS.c.name != DEFAULT))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -63,14 +86,15 @@ def empty(kind: str, postgresql: Postgresql, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def url(kind: str, templates: dict[str, str], postgresql: Postgresql, tmp_path: Path) -> Iterator[str]:
-    """The URL of a prepared catalog of its own, with the users alice and bob."""
+def url(kind: str, request: pytest.FixtureRequest, templates: dict[str, str], tmp_path: Path) -> str:
+    """The URL of a prepared catalog with the users alice and bob and nothing else."""
     if kind == "sqlite":
         shutil.copy(templates[kind], tmp_path / "catalog.sqlite")
-        yield f"sqlite:///{tmp_path}/catalog.sqlite"
-        return
-    with postgresql.database(templates[kind]) as name:
-        yield postgresql.url(name)
+        return f"sqlite:///{tmp_path}/catalog.sqlite"
+    catalog: Catalog = request.getfixturevalue("shared")
+    _empty(catalog)
+    _people(catalog)
+    return catalog.database.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture

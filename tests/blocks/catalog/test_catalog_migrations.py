@@ -108,14 +108,14 @@ def test_what_a_first_catalog_has_counts(first: str) -> None:
     assert used == {"appliance": 1, "generation": 2, "diskusage": 1020}
 
 
-def test_a_catalog_goes_back_and_forth(url: str) -> None:
+def test_a_catalog_goes_back_and_forth(empty: str) -> None:
     """Each revision can be undone and done again."""
-    with Catalog.open(url) as catalog:
-        before = catalog.users.list()
+    with Catalog.prepare(empty) as catalog:
+        before = [catalog.users.add("alice", ["image_generate"])]
         config = upgrade._config()
         with catalog.database.writing() as connection:
             config.attributes["connection"] = connection
             command.downgrade(config, "0001")
-    with Catalog.prepare(url) as catalog, catalog.database.reading() as connection:
+    with Catalog.prepare(empty) as catalog, catalog.database.reading() as connection:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == REVISION
         assert catalog.users.list() == before
