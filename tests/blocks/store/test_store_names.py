@@ -18,6 +18,13 @@ BAD_KEY = ["", "7", "7/1", "7/1/..", "../../x", "/7/1/x", "7//x", "7/1/.x", "7/1
 PART = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,40}", fullmatch=True)
 
 
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A small file: none of these tests gets as far as storing it."""
+    (tmp_path / "image.raw").write_bytes(b"image")
+    return tmp_path / "image.raw"
+
+
 @pytest.mark.parametrize("sha256", BAD_SHA256)
 @pytest.mark.parametrize(
     "use",
