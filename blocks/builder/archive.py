@@ -136,11 +136,11 @@ class Archive:
 
 
 def supported(profile: OSProfile) -> None:
-    """Raise UnsupportedSuite unless the builder knows the profile's suite."""
-    if profile.suite not in SUITES:
+    """Raise UnsupportedSuite unless the profile has sources of its own, or the builder knows its suite."""
+    if not profile.sources and profile.suite not in SUITES:
         raise UnsupportedSuite(
-            f"The suite {profile.suite} of {profile.distribution} is not supported",
-            f"Name one of: {', '.join(sorted(SUITES))}",
+            f"The suite {profile.suite} of {profile.distribution} is not known here",
+            f"Name one of: {', '.join(sorted(SUITES))}; or give the OS profile sources of its own, with their keyring",
         )
 
 

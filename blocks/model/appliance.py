@@ -13,6 +13,8 @@ from blocks.model import grammar
 from blocks.model.policy import Policy
 from blocks.model.words import Words
 
+_DEBIAN = "Debian"
+
 
 class Source(Words):
     """An archive of one's own instead of the build host's mirror; `keyring` is an ASCII-armoured public key."""
@@ -24,14 +26,24 @@ class Source(Words):
 
 
 class OSProfile(Words):
-    """What is installed: distribution, suite, architecture and the packages that were asked for."""
+    """What is installed: distribution, suite, architecture and the packages that were asked for.
 
-    distribution: Literal["Debian"] = "Debian"
+    With `sources` all packages come from those, and distribution and suite are any; without, from the build host's
+    mirrors of Debian.
+    """
+
+    distribution: grammar.Distribution = _DEBIAN
     suite: grammar.Suite
     architecture: Literal["amd64"] = "amd64"
     components: grammar.Distinct[grammar.Component] = ("main",)
     packages: grammar.Distinct[grammar.PackageName] = ()
     sources: tuple[Source, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_an_archive(self) -> Self:
+        if self.distribution != _DEBIAN and not self.sources:
+            raise ValueError(f"a distribution other than {_DEBIAN} is allowed with sources of its own")
+        return self
 
 
 class User(Words):

@@ -61,6 +61,7 @@ def once(*attributes: str) -> AfterValidator:
 
 ApplianceName = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9 ._+-]*", 100)]
 ApplianceVersion = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9._+~-]*", 50)]
+Distribution = Annotated[str, _matches(r"[A-Za-z][A-Za-z0-9 ._+-]*", 50)]
 PackageName = Annotated[str, _matches(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.]", 100)]
 PackageVersion = Annotated[str, _matches(r"[0-9][A-Za-z0-9.+:~-]*", 100)]
 Architecture = Annotated[str, _matches(r"[a-z0-9][a-z0-9-]*", 30)]

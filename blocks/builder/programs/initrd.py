@@ -15,8 +15,10 @@ _CONFIGURATION = "COMPRESS=zstd\nCOMPRESSLEVEL=1\n"
 def make(root: Path) -> None:
     """Make /boot/initrd.img-VERSION for every kernel; a tree without one gets none."""
     versions = ordered(path.name.removeprefix("vmlinuz-") for path in within(root, "boot").glob("vmlinuz-*"))
-    if not versions or not (root / "usr/sbin/update-initramfs").exists():
+    if not versions:
         return
+    if not (root / "usr/sbin/update-initramfs").exists():
+        command.fail("the kernel has no initrd to boot with: add initramfs-tools to the OS profile's packages")
     override = write(root, "etc/initramfs-tools/conf.d/reforge", _CONFIGURATION)
     for version in versions:
         command.inside(root, ["update-initramfs", "-c", "-k", version], environment={"INITRD": "Yes"})

@@ -88,7 +88,7 @@ def _network(root: Path, network: str) -> None:
         and (root / "usr/lib/systemd/systemd-networkd").exists() | (root / "lib/systemd/systemd-networkd").exists()
     ):
         write(root, "etc/systemd/network/80-dhcp.network", _NETWORK)
-        command.inside(root, ["systemctl", "enable", "systemd-networkd.service"])
+        _systemctl(root, "enable", "systemd-networkd.service")
 
 
 def _user(root: Path, user: Mapping[str, Any]) -> None:
@@ -129,8 +129,10 @@ def _first_boot(root: Path, scripts: Sequence[Mapping[str, Any]]) -> None:
     if scripts:
         for number, script in enumerate(scripts):
             write(root, f"{_FIRST_BOOT}/{number:03}-{script['name']}", script["content"], 0o755)
-        write(root, "etc/systemd/system/reforge-first-boot.service", _FIRST_BOOT_UNIT)
-        command.inside(root, ["systemctl", "enable", "reforge-first-boot.service"])
+        merged = (root / "usr/bin/run-parts").exists()
+        unit = _FIRST_BOOT_UNIT if merged else _FIRST_BOOT_UNIT.replace("/usr/bin/", "/bin/")
+        write(root, "etc/systemd/system/reforge-first-boot.service", unit)
+        _systemctl(root, "enable", "reforge-first-boot.service")
 
 
 def _host_keys(root: Path) -> None:
@@ -138,13 +140,19 @@ def _host_keys(root: Path) -> None:
         path.unlink()
     if (root / "usr/sbin/sshd").exists():
         write(root, "etc/systemd/system/reforge-ssh-host-keys.service", _HOST_KEYS_UNIT)
-        command.inside(root, ["systemctl", "enable", "reforge-ssh-host-keys.service"])
+        _systemctl(root, "enable", "reforge-ssh-host-keys.service")
 
 
 def _services(root: Path, services: Mapping[str, Sequence[str]]) -> None:
     for action in ("enable", "disable"):
         if services[action]:
-            command.inside(root, ["systemctl", action, *services[action]])
+            _systemctl(root, action, *services[action])
+
+
+def _systemctl(root: Path, action: str, *units: str) -> None:
+    if not within(root, "bin/systemctl").exists():
+        command.fail(f"the image has no systemd to {action} {units[0]}: add systemd-sysv to the OS profile's packages")
+    command.inside(root, ["systemctl", action, *units])
 
 
 def _script(root: Path, script: Mapping[str, Any]) -> None:

@@ -190,7 +190,8 @@ def test_an_unknown_suite_is_unsupported(archive: Archive) -> None:
     """A suite that the builder doesn't know is refused with those that it knows."""
     with pytest.raises(UnsupportedSuite, match="sarge") as caught:
         archive.packages(OSProfile(suite="sarge"), Job())
-    assert "bookworm" in caught.value.hint
+    assert "bookworm, trixie" in caught.value.hint
+    assert "sources of its own" in caught.value.hint
 
 
 def test_a_keyring_is_a_key_and_no_path(profile: OSProfile, archive: Archive, tmp_path: Path) -> None:
@@ -221,19 +222,22 @@ def test_the_archive_gives_old_stanzas_back(profile: OSProfile, archive: Archive
 def host(tmp_path: Path, served: SmallArchive, signers: tuple[Signer, Signer]) -> Archive:
     """The archives of a host whose apt configuration names the small archive as its mirror."""
     served.publish("bookworm", *BASE, Deb("tool"), Deb("tool", "2.0"))
-    served.publish("trixie", *BASE, *(Deb(name) for name in TOOLS if not name.startswith("?")))
+    served.publish("trixie", *BASE, Deb("tool", "3.0"), *(Deb(name) for name in TOOLS if not name.startswith("?")))
     folder = tmp_path / "host"
     folder.mkdir(exist_ok=True)
     (folder / "key.asc").write_text(signers[0].public(), "utf-8")
     (folder / "sources.list").write_text(f"deb [signed-by={folder}/key.asc] {served.address} bookworm main\n", "utf-8")
-    served.publish("bookworm-updates", *BASE)
+    for suite in ("bookworm", "trixie"):
+        served.publish(f"{suite}-updates", *BASE)
     return Archive(tmp_path / "apt", folder)
 
 
-def test_without_sources_the_host_s_mirror_serves(host: Archive) -> None:
-    """A profile without sources resolves from the mirror that the host's apt is set up with."""
-    found, _ = host.packages(OSProfile(suite="bookworm", packages=("tool",)), Job())
-    assert versions(found)["tool"] == "2.0"
+@pytest.mark.parametrize(("suite", "version"), [("bookworm", "2.0"), ("trixie", "3.0")])
+def test_without_sources_the_host_s_mirror_serves(host: Archive, suite: str, version: str) -> None:
+    """A profile without sources resolves its suite from the mirror of the host's apt, whatever suite the host has."""
+    found, evidence = host.packages(OSProfile(suite=suite, packages=("tool",)), Job())
+    assert versions(found)["tool"] == version
+    assert [state.suite for state in evidence.archives] == [suite, f"{suite}-updates"]
 
 
 def test_the_host_s_pins_stay_out(host: Archive, tmp_path: Path) -> None:

@@ -80,12 +80,23 @@ def test_sizes(field: str, size: object) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"distribution": "Fedora"}, {"architecture": "arm64"}, {"suite": "../x"}, {"components": ["main", "main"]}],
+    [{"distribution": "../x"}, {"architecture": "arm64"}, {"suite": "../x"}, {"components": ["main", "main"]}],
 )
 def test_wrong_os_profile(wrong: dict[str, Any]) -> None:
     """A distribution, architecture, suite or component that can't be built from is named."""
     with pytest.raises(InvalidInput, match=next(iter(wrong))):
         OSProfile.parse({"suite": "bookworm", **wrong})
+
+
+def test_another_distribution_takes_its_own_sources() -> None:
+    """Debian comes from the build host's mirrors; any other distribution is named with where it comes from."""
+    source = {"address": "http://a.example/house", "suite": "house", "keyring": "-----BEGIN PGP PUBLIC KEY BLOCK-----"}
+    profile = OSProfile.parse({"distribution": "House OS", "suite": "front-door", "sources": [source]})
+    assert profile.distribution == "House OS"
+    with pytest.raises(InvalidInput, match="sources of its own"):
+        OSProfile.parse({"distribution": "House OS", "suite": "front-door"})
+    with pytest.raises(InvalidInput, match="distribution"):
+        OSProfile.parse({**profile.document(), "distribution": "House\nOS"})
 
 
 def test_recipe_survives_the_appliance() -> None:

@@ -19,6 +19,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA"
 TAKEN = {
     "ApplianceName": ["Debian server", "a", "x_1.2+b-c"],
     "ApplianceVersion": ["1.0", "2026~rc1"],
+    "Distribution": ["Debian", "Ubuntu", "Linux Mint", "House-1.0"],
     "PackageName": ["bash", "libstdc++6", "g++", "0ad"],
     "PackageVersion": ["1", "1:2.3-4+deb12u1~bpo1"],
     "Architecture": ["amd64", "all"],
@@ -51,6 +52,7 @@ TAKEN = {
 REFUSED = {
     "ApplianceName": ["", " a", "a/b", "x" * 101, "ü"],
     "ApplianceVersion": ["", "-1", "1 0"],
+    "Distribution": ["", "1x", "../x", "a/b", "a\nb", "$x"],
     "PackageName": ["a", "Bash", "-x", "bash-", "a b", "a;b", "a=1"],
     "PackageVersion": ["", "a", "1 2", "1;2"],
     "Architecture": ["", "-a", "AMD64"],
