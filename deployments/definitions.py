@@ -37,7 +37,9 @@ async def registered(definition: RunnerDeployment) -> RunnerDeployment:
             known = await client.read_deployment_by_name(definition.full_name)
         except ObjectNotFound:
             return definition
-    return definition.model_copy(update={"schedules": None, "paused": known.paused})
+    kept = definition.model_copy(update={"schedules": None, "paused": known.paused})
+    kept.model_fields_set.discard("schedules")  # what isn't set isn't sent
+    return kept
 
 
 def _deployment(

@@ -1,9 +1,13 @@
-"""Missed: of the scheduled runs that wait since nobody was there to run them, only the newest runs."""
+"""Missed: of the scheduled runs that wait since nobody was there to run them, only the newest runs.
+
+What counts is the moment in which somebody took the run up: a run that was taken up in time is never skipped, however
+long it takes to start and however dense its schedule is.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
@@ -21,20 +25,23 @@ _MOMENT = timedelta(microseconds=1)
 
 
 def missed() -> str | None:
-    """Why this run is to be skipped: a later one of the same schedule is due already; None if it is to go on."""
+    """Why this run is skipped: a later one of its schedule was due when it was taken up; None if it is to go on."""
     run = runtime.flow_run.get_id()
     if run is None:
         return None
     with contextlib.suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
         later = _later(client, client.read_flow_run(UUID(run)))
-        return f"The run for {later.expected_start_time} of the same schedule is due as well" if later else None
+        return f"The run for {later.expected_start_time} of the same schedule was due as well" if later else None
     return None
 
 
 def _later(client: SyncPrefectClient, run: FlowRun) -> FlowRun | None:
     if not run.auto_scheduled or run.expected_start_time is None or run.deployment_id is None:
         return None
-    after = FlowRunFilterExpectedStartTime(after_=run.expected_start_time + _MOMENT, before_=datetime.now(UTC))
+    taken = max((state.timestamp for state in client.read_flow_run_states(run.id) if state.is_pending()), default=None)
+    if taken is None:
+        return None
+    after = FlowRunFilterExpectedStartTime(after_=run.expected_start_time + _MOMENT, before_=taken)
     deployment = FlowRunFilterDeploymentId(any_=[run.deployment_id])
     due = client.read_flow_runs(flow_run_filter=FlowRunFilter(deployment_id=deployment, expected_start_time=after))
     return next((other for other in due if _same_schedule(other, run)), None)

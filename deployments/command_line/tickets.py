@@ -39,7 +39,8 @@ def status(user: str, appliance: Number, image: Number, /, *, output: Output = P
     document |= {"message": ticket.message, "error": ticket.error, "attempt": ticket.attempt}
     document |= {"receipt": receipt.document() if receipt else None}
     rows = [(event["time"], event["state"], event["reason"]) for event in events]
-    told = fields(**{**document, "percent": f"{ticket.percent} %", "receipt": _told(receipt)})
+    shown = {"percent": f"{ticket.percent} %", "receipt": _told(receipt), "flow_run": ticket.flow_run}
+    told = fields(**{**document, **shown, "page": _page(ports, ticket)})
     output.show({**document, "events": events}, told, table("time", "state", "reason", rows=rows))
 
 
@@ -62,6 +63,14 @@ def cancel(user: str, appliance: Number, image: Number, /, *, output: Output = P
     document = {"ticket": ticket.id, "state": ticket.state, "message": ticket.message}
     told = fields(**document, released=_told(receipt))
     output.show({**document, "receipt": receipt.document() if receipt else None}, told)
+
+
+def _page(ports: Ports, ticket: Ticket) -> str | None:
+    """The run's page in Prefect's UI, if a server is there."""
+    from deployments import embedded  # noqa: PLC0415 - heavy
+
+    address = embedded.address(ports.home)
+    return f"{address.removesuffix('/api')}/runs/flow-run/{ticket.flow_run}" if address and ticket.flow_run else None
 
 
 def _told(receipt: Receipt | None) -> str:

@@ -120,6 +120,8 @@ def _environment(home: Path, port: int) -> dict[str, str]:
             "PREFECT_SERVER_API_HOST": HOST,
             "PREFECT_SERVER_API_PORT": str(port),
             "PREFECT_SERVER_UI_ENABLED": "true",
+            # Also what is added to a schedule's next minutes is planned in time.
+            "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "10",
             "PREFECT_SERVER_ENCRYPTION_KEY": encryption.key(folder(home)) or "",
             "PREFECT_MEMO_STORE_PATH": str(registration.memo(folder(home))),
             "PYTHONUNBUFFERED": "1",

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,14 +16,13 @@ from blocks.model import Script, Ticket
 from blocks.model.summary import Summary
 from blocks.ports import Ports
 from tests.flows.conftest import USER, small
-from tests.flows.serving import serving
+from tests.flows.serving import DEPLOYMENT, schedule, serving
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.flow, pytest.mark.build]
 BIN = Path(sys.executable).parent
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "flows.md"
 _EXAMPLES = re.findall(r"```python\n(.*?)```", _DOCUMENT.read_text("utf-8"), re.DOTALL)
-_DEPLOYMENT = "regenerate-image/on-demand"
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +54,9 @@ def test_the_deployment_runs_and_the_runs_page_tells(up: str, first: Summary, po
     """`run_deployment` without a ticket: the run makes one, is named after it, and shows plan, packages and links."""
     from prefect.deployments import run_deployment  # noqa: PLC0415
 
-    assert _DEPLOYMENT in up
+    assert DEPLOYMENT in up
     parameters = {"user": USER, "appliance": _appliance(ports, first.ticket), "image": first.ticket, "rebuild": True}
-    run: Any = run_deployment(_DEPLOYMENT, parameters=parameters, timeout=120, poll_interval=0.5)
+    run: Any = run_deployment(DEPLOYMENT, parameters=parameters, timeout=120, poll_interval=0.5)
     assert run.state.is_completed(), run.state
     ticket = ports.catalog.tickets.list(parent=first.ticket)[-1]
     assert (ticket.state, ticket.flow_run) == ("complete", str(run.id))
@@ -79,7 +77,7 @@ def test_prefects_own_command_runs_it(up: str, first: Summary, ports: Ports) -> 
     given = {"user": USER, "appliance": _appliance(ports, first.ticket), "image": first.ticket, "policy": "exact"}
     typed = [word for name, value in given.items() for word in ("--param", f"{name}={value}")]
     done = subprocess.run(
-        [BIN / "prefect", "deployment", "run", _DEPLOYMENT, *typed, "--watch", "--watch-interval", "1"],
+        [BIN / "prefect", "deployment", "run", DEPLOYMENT, *typed, "--watch", "--watch-interval", "1"],
         capture_output=True,
         text=True,
         check=False,
@@ -203,7 +201,7 @@ def test_a_schedule_runs_with_its_own_parameters(up: str, first: Summary, ports:
     """One that was made in the UI follows the lineage's head."""
     before = ports.catalog.tickets.list()[-1].id
     image = {"user": USER, "appliance": _appliance(ports, first.ticket), "image": first.ticket}
-    _schedule("often", image | {"newest": True, "policy": "exact"}, 5)
+    schedule("often", image | {"newest": True, "policy": "exact"}, 5)
     wait_until(lambda: _scheduled(ports, before) is not None, "a scheduled run is complete", 60)
     made = _scheduled(ports, before)
     assert made is not None
@@ -216,64 +214,6 @@ def _ok(ticket: Ticket) -> bool:
     return ticket.state == "complete"
 
 
-def _schedule(name: str, parameters: dict[str, Any], seconds: int) -> None:
-    """Make a schedule as the UI does."""
-    from prefect.client.orchestration import get_client  # noqa: PLC0415
-    from prefect.client.schemas.actions import DeploymentScheduleCreate  # noqa: PLC0415
-    from prefect.client.schemas.schedules import IntervalSchedule  # noqa: PLC0415
-
-    rhythm = IntervalSchedule(interval=timedelta(seconds=seconds))
-    with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name(_DEPLOYMENT)
-        wanted = DeploymentScheduleCreate(schedule=rhythm, parameters=parameters, slug=name)
-        client.create_deployment_schedules(deployment.id, [wanted])
-
-
 def _scheduled(ports: Ports, before: int) -> Ticket | None:
     done = (ticket for ticket in ports.catalog.tickets.list() if ticket.id > before and ticket.state == "complete")
     return next((ticket for ticket in done if ticket.policy == "exact"), None)
-
-
-def test_a_missed_run_is_caught_up_once(api: str, first: Summary, ports: Ports) -> None:
-    """Of runs that were due while nobody served, the newest makes a ticket; the others say why they don't."""
-    image = {"user": USER, "appliance": _appliance(ports, first.ticket), "image": first.ticket}
-    _schedule("missed", image, 2)
-    wait_until(lambda: len(_due()) >= 3, "three runs are due", 60)
-    _pause("missed")
-    before = ports.catalog.tickets.list()[-1].id
-    with serving():
-        wait_until(lambda: not _due(), "all runs have begun", 90)
-        wait_until(lambda: {"Completed", "Skipped"} >= _names() >= {"Completed"}, "all runs have ended", 90)
-    made = [ticket for ticket in ports.catalog.tickets.list(parent=first.ticket) if ticket.id > before]
-    assert [ticket.state for ticket in made] == ["complete"]
-    assert _reforge("schedule", "remove", "missed").returncode == 0
-    assert api
-
-
-def _scheduled_runs() -> list[Any]:
-    """The runs of the schedule `missed` that were due by now."""
-    from prefect.client.orchestration import get_client  # noqa: PLC0415
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterExpectedStartTime  # noqa: PLC0415
-
-    past = FlowRunFilter(expected_start_time=FlowRunFilterExpectedStartTime(before_=datetime.now(UTC)))
-    with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(flow_run_filter=past)
-    return [run for run in runs if run.created_by is not None and run.created_by.display_value == "missed"]
-
-
-def _due() -> list[Any]:
-    return [run for run in _scheduled_runs() if run.state.is_scheduled()]
-
-
-def _names() -> set[str]:
-    return {run.state.name for run in _scheduled_runs()}
-
-
-def _pause(name: str) -> None:
-    """Switch a schedule off, as a person does in the UI."""
-    from prefect.client.orchestration import get_client  # noqa: PLC0415
-
-    with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name(_DEPLOYMENT)
-        schedule = next(each for each in deployment.schedules if each.slug == name)
-        client.update_deployment_schedule(deployment.id, schedule.id, active=False)

@@ -33,7 +33,7 @@ def _prefect(*arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def worker(api: str, ports: Ports, tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[bytes]]:
+def worker(api: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[bytes]]:
     """A process worker of the pool that the manifest names."""
     from blocks.collection import ReforgeBuilder, ReforgeCatalog, ReforgeStore  # noqa: PLC0415 (Prefect comes later)
 
