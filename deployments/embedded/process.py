@@ -122,6 +122,8 @@ def _environment(home: Path, port: int) -> dict[str, str]:
             "PREFECT_SERVER_UI_ENABLED": "true",
             # Also what is added to a schedule's next minutes is planned in time.
             "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "10",
+            # Not an hour ahead: whatever is planned and missed must be looked at when runs are served again.
+            "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT2M",
             "PREFECT_SERVER_ENCRYPTION_KEY": encryption.key(folder(home)) or "",
             "PREFECT_MEMO_STORE_PATH": str(registration.memo(folder(home))),
             "PYTHONUNBUFFERED": "1",

@@ -55,7 +55,7 @@ def _serve(home: Path, port: int | None) -> None:
         with embedded.server(home, tell, port=port) as address:
             from deployments.up.runner import serving  # noqa: PLC0415 - Prefect is imported after its server is named
 
-            with serving() as names:
+            with serving(ended) as names:
                 tell(f"Serving {', '.join(names)}. {_where(address)} (Ctrl-C ends it)")
                 ended.wait()
                 tell("Ending …")

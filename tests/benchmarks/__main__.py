@@ -27,6 +27,7 @@ from blocks.builder import STAGES, Builder, Built, Job, Order, archive
 from blocks.model import Appliance, Lock, Recipe
 from blocks.store import open_store
 from deployments.demo import example
+from tests.benchmarks.handover import handover
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 (a tmpfs that every Debian has)
 _ROOM = 10 * 1024**3
@@ -147,8 +148,11 @@ def main() -> None:
         ours = min((pair[0] for pair in pairs), key=lambda row: row["rootfs"])
         theirs = min(pair[1] for pair in pairs)
         compressed = xz(built[1].checkpoint.path)
+        console.print("Handing over to what `reforge up` serves …")
+        handed = handover(folder / "up")
     console.print(stages)
     console.print(ratios(ours, theirs, compressed))
+    console.print(handed)
     console.print(f"Memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB at most")
 
 
