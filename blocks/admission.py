@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from blocks import liveness
 from blocks.catalog.tickets import TicketRequest
 from blocks.errors import QuotaExceeded
-from blocks.model import Ticket
+from blocks.model import Ticket, digest
 from blocks.model.request import FirstGeneration, Regeneration, Request
 from blocks.planning import Prior, first, prior
 from blocks.ports import Ports
@@ -29,12 +31,29 @@ def authorise(ports: Ports, request: Request) -> None:
 
 
 def load(ports: Ports, request: Request) -> Prior:
-    """What the generation starts from: its parent, or its appliance as it is now."""
+    """What the generation starts from: its parent, or its appliance as it is now; or all that its ticket froze."""
+    known = _known(ports, request)
     if isinstance(request, Regeneration):
-        return prior(ports, request)
+        return prior(ports, request if known is None else _frozen(request, known))
     if isinstance(request, FirstGeneration):
-        return first(ports, request)
+        start = first(ports, request)
+        return start if known is None else replace(start, recipe=ports.catalog.tickets.recipe(known.id))
     raise TypeError(f"No generation is made from a {type(request).__name__}")
+
+
+def _known(ports: Ports, request: Request) -> Ticket | None:
+    """The ticket that the request was handed, or that its key gave; whether it may have it is asked later."""
+    number = request.ticket or ports.catalog.tickets.keyed(request.key)
+    ticket = None if number is None else ports.catalog.tickets.get(number)
+    return ticket if ticket and (ticket.user, ticket.appliance) == (request.user, request.appliance) else None
+
+
+def _frozen(request: Regeneration, ticket: Ticket) -> Regeneration:
+    """The request with what was settled when its ticket was made; a handed one names its image itself."""
+    settled: dict[str, object] = {"policy": ticket.policy}
+    if request.ticket is None and ticket.parent is not None:
+        settled |= {"image": ticket.parent, "newest": False}
+    return request.model_copy(update=settled)
 
 
 def create(ports: Ports, request: Request, start: Prior) -> Ticket:
@@ -51,6 +70,7 @@ def create(ports: Ports, request: Request, start: Prior) -> Ticket:
         force=request.force,
         plan=request.plan if isinstance(request, Regeneration) else None,
         recipe=start.recipe,
+        asked=digest(request.model_copy(update={"ticket": None, "token": None, "key": None}).document()),
     )
     try:
         return ports.catalog.tickets.create(wanted, request.key)

@@ -35,7 +35,7 @@ class Prospect:
 
 def prior(ports: Ports, request: Regeneration) -> Prior:
     """The parent's recipe, and its record if it has one; raises NotFound, NoOSProfile."""
-    image = ports.catalog.tickets.head(request.image).id if request.newest else request.image
+    image = ports.catalog.tickets.head(request.image, request.user).id if request.newest else request.image
     parent = ports.catalog.attempts.settle(image, liveness.judge(ports.home, ports.home_id))
     if parent.appliance != request.appliance:
         raise NotFound(f"Appliance {request.appliance} has no image {image}", "`reforge images` lists what there is")

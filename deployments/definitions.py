@@ -12,6 +12,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
+from blocks.errors import Refused
 from flows.generate import generate_image
 from flows.housekeeping import housekeeping
 from flows.regenerate import regenerate_image
@@ -31,13 +32,30 @@ def definitions() -> tuple[RunnerDeployment, ...]:
 
 
 async def registered(definition: RunnerDeployment) -> RunnerDeployment:
-    """The deployment as it is to be registered: schedules and a pause that it has got since it was new are kept."""
+    """The deployment as it is to be registered: what it has got since it was new is kept.
+
+    That is schedules, a pause, default parameters, tags and a limit. Raises Refused if workers of a pool run it.
+    """
     async with get_client() as client:
         try:
             known = await client.read_deployment_by_name(definition.full_name)
         except ObjectNotFound:
             return definition
-    kept = definition.model_copy(update={"schedules": None, "paused": known.paused})
+    if known.work_pool_name is not None:
+        raise Refused(
+            f"The deployment {definition.full_name} is run by workers of the work pool {known.work_pool_name}",
+            "Unset PREFECT_API_URL to have a Prefect server of your own, or delete the deployment first",
+        )
+    limit = known.global_concurrency_limit
+    changes = {
+        "schedules": None,
+        "paused": known.paused,
+        "parameters": known.parameters,
+        "tags": sorted({*definition.tags, *known.tags}),
+        "concurrency_limit": limit.limit if limit else None,
+        "concurrency_options": known.concurrency_options,
+    }
+    kept = definition.model_copy(update=changes)
     kept.model_fields_set.discard("schedules")  # what isn't set isn't sent
     return kept
 

@@ -10,9 +10,15 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
-from prefect.client.schemas.objects import DeploymentSchedule
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import DeploymentSchedule, StateType
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
@@ -93,20 +99,25 @@ def _rhythm(cron: str, timezone: str) -> CronSchedule:
 def _asking() -> Iterator[tuple[SyncPrefectClient, UUID]]:
     """A client and the deployment's id; the deployment is registered if it never was."""
     with asking() as client:
-        try:
-            yield client, client.read_deployment_by_name(_DEPLOYMENT).id
-        except ObjectNotFound:
-            made = next(each for each in definitions() if each.full_name == _DEPLOYMENT)
-            yield client, cast("UUID", made.apply())
+        yield client, _registered(client)
+
+
+def _registered(client: SyncPrefectClient) -> UUID:
+    try:
+        return client.read_deployment_by_name(_DEPLOYMENT).id
+    except ObjectNotFound:
+        made = next(each for each in definitions() if each.full_name == _DEPLOYMENT)
+        return cast("UUID", made.apply())
 
 
 def _following(client: SyncPrefectClient, deployment: UUID) -> dict[UUID, datetime]:
     """When each schedule's next planned run is."""
-    runs = client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment]))
+    planned = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=[deployment]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
     )
-    planned = [run for run in runs if run.state is not None and run.state.is_scheduled() and run.created_by is not None]
-    starts = [(run.created_by.id, run.expected_start_time) for run in planned if run.created_by]
+    runs = client.read_flow_runs(flow_run_filter=planned, sort=FlowRunSort.EXPECTED_START_TIME_ASC)
+    starts = [(run.created_by.id, run.expected_start_time) for run in runs if run.created_by]
     known = [(schedule, start) for schedule, start in starts if schedule is not None and start is not None]
     return dict(sorted(known, key=lambda pair: pair[1], reverse=True))
 

@@ -144,8 +144,7 @@ def _refuse(ports: Ports, request: Request, error: str) -> None:
         return
     image = request.image if isinstance(request, Regeneration) else None
     ports.catalog.tickets.accept(request.ticket, request.user, request.appliance, image, request.token or "")
-    lease = ports.catalog.attempts.begin(request.ticket, ports.home_id, in_process=True)
-    ports.catalog.attempts.fail(lease, error)
+    ports.catalog.orders.end(request.ticket, error)
 
 
 def sweep(ports: Ports) -> tuple[str, ...]:

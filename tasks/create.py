@@ -23,7 +23,7 @@ def create(ports: Ports, request: Request, start: Prior) -> Ticket:
         return admission.create(ports, request, start)
     request = request.model_copy(update={"ticket": None, "token": None})
     ticket = _keyed(ports, request, start, f"run/{run}")
-    while ticket.terminal:
+    while ticket.terminal or _outdated(ports, ticket, start):
         ticket = _keyed(ports, request, start, f"run/{run}/{ticket.id}")
     return ticket
 
@@ -31,7 +31,17 @@ def create(ports: Ports, request: Request, start: Prior) -> Ticket:
 def _retried(ports: Ports, number: int) -> bool:
     """Whether this is another try of the run that worked on the ticket until it ended."""
     ticket = ports.catalog.tickets.get(number)
-    return ticket.terminal and ticket.flow_run == runtime.flow_run.get_id() and ticket.attempt > 0
+    begun = ticket.attempt > 0 or ticket.state == "error"
+    return ticket.terminal and begun and ticket.flow_run == runtime.flow_run.get_id()
+
+
+def _outdated(ports: Ports, ticket: Ticket, start: Prior) -> bool:
+    """Whether an earlier try of the run was about another image or recipe; then its ticket is cancelled."""
+    before = (ticket.parent, ticket.policy, ports.catalog.tickets.recipe(ticket.id))
+    if before == (start.parent, start.policy, start.recipe):
+        return False
+    ports.catalog.tickets.cancel(ticket.id, "its run was started again, and works from a newer image or recipe now")
+    return True
 
 
 def _keyed(ports: Ports, request: Request, start: Prior, key: str) -> Ticket:

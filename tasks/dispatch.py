@@ -23,12 +23,14 @@ DEPLOYMENT = "on-demand"
 
 
 def dispatch(ports: Ports, number: int, blocks: Mapping[str, str | None]) -> Ticket:
-    """Have the ticket worked on by its flow's deployment; asking again finds the same run.
+    """Have the ticket worked on by its flow's deployment; one that has ended or has its run is left as it is.
 
     `blocks` are the names that the run opens its ports by. A ticket whose run was cancelled in Prefect is cancelled.
     Raises NotFound if nothing is deployed, PrefectUnavailable.
     """
     ticket = ports.catalog.tickets.get(number)
+    if ticket.terminal or ticket.flow_run is not None:
+        return ticket
     order = ports.catalog.orders.get(number)
     with asking() as client:
         run = _run(client, ticket, order, blocks)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound
 
 from blocks import liveness
@@ -18,6 +20,8 @@ from tasks.dispatch import asking, dispatch
 from tasks.step import step
 
 _UNDISPATCHED_SECONDS = 180.0
+_START = timedelta(minutes=30)
+_SHOWN = 1000
 
 
 class Done(Words):
@@ -38,15 +42,14 @@ def settle_lost(ports: Ports) -> tuple[Done, ...]:
 
 @step("settle queued tickets", minutes=5, tag="prefect")
 def settle_queued(ports: Ports) -> tuple[Done, ...]:
-    """Cancel the tickets whose run was cancelled in Prefect before it began."""
+    """End the tickets whose run was cancelled in Prefect, failed or died before it worked on them."""
     waiting = ports.catalog.orders.waiting()
     if not waiting:
         return ()
-    why = "its run was cancelled in Prefect before it began"
     with asking() as client:
-        gone = [ticket.id for ticket in waiting if _cancelled(client, ticket)]
-    ended = [number for number in gone if ports.catalog.tickets.cancel(number, why)]
-    return tuple(Done(what=f"ticket {number}: cancelled", why=why) for number in ended)
+        runs = [(ticket.id, _run(client, ticket)) for ticket in waiting]
+    ended = (_settled(ports, number, run) for number, run in runs if run is not None)
+    return tuple(done for done in ended if done is not None)
 
 
 @step("dispatch requested tickets", minutes=5, tag="prefect")
@@ -79,9 +82,27 @@ def abort_uploads(ports: Ports) -> tuple[Done, ...]:
     return tuple(done)
 
 
-def _cancelled(client: SyncPrefectClient, ticket: Ticket) -> bool:
+def _run(client: SyncPrefectClient, ticket: Ticket) -> State | None:
+    """The state of the ticket's run; None if this Prefect has none: another one may."""
     try:
-        state = client.read_flow_run(UUID(ticket.flow_run)).state
+        return client.read_flow_run(UUID(ticket.flow_run)).state
     except ObjectNotFound:
-        return False
-    return state is not None and state.is_cancelled()
+        return None
+
+
+def _settled(ports: Ports, number: int, run: State) -> Done | None:
+    if run.is_cancelled():
+        why = "its run was cancelled in Prefect before it began"
+        return Done(what=f"ticket {number}: cancelled", why=why) if ports.catalog.tickets.cancel(number, why) else None
+    failure = _failure(run)
+    ended = failure is not None and ports.catalog.orders.end(number, failure)
+    return Done(what=f"ticket {number}: error", why=failure) if failure and ended else None
+
+
+def _failure(run: State) -> str | None:
+    """Why a run will never work on its ticket; None if it may."""
+    if run.is_final():
+        return f"The run ended before it worked on the ticket ({run.name}): {(run.message or '')[:_SHOWN]}"
+    if (run.is_pending() or run.is_running()) and datetime.now(UTC) - run.timestamp > _START:
+        return f"The run was taken up at {run.timestamp:%Y-%m-%d %H:%M} UTC and never began. Run it again"
+    return None

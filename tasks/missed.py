@@ -1,7 +1,7 @@
 """Missed: of the scheduled runs that wait since nobody was there to run them, only the newest runs.
 
 What counts is the moment in which somebody took the run up: a run that was taken up in time is never skipped, however
-long it takes to start and however dense its schedule is.
+long it takes to start and however dense its schedule is. Nor is one that somebody had tried again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def missed() -> str | None:
 
 
 def _later(client: SyncPrefectClient, run: FlowRun) -> FlowRun | None:
-    if not run.auto_scheduled or run.expected_start_time is None or run.deployment_id is None:
+    if not run.auto_scheduled or run.run_count > 1 or run.expected_start_time is None or run.deployment_id is None:
         return None
     taken = max((state.timestamp for state in client.read_flow_run_states(run.id) if state.is_pending()), default=None)
     if taken is None:

@@ -7,17 +7,22 @@ from sqlalchemy import Connection, func, select
 from blocks.catalog.tables import TICKETS
 
 
-def head(connection: Connection, number: int) -> int | None:
-    """The newest complete ticket of the ticket's lineage, of the same user and appliance; None if none is complete."""
-    ancestors = select(TICKETS.c.id, TICKETS.c.parent).where(TICKETS.c.id == number).cte(recursive=True)
+def head(connection: Connection, number: int, user: str | None = None) -> int | None:
+    """The newest complete ticket of the ticket's lineage; None if none is complete.
+
+    A lineage is of one appliance, and of the ticket's user and the given one.
+    """
+    own = select(TICKETS.c.user).where(TICKETS.c.id == number).scalar_subquery()
+    ancestors = select(TICKETS.c.id, TICKETS.c.parent, TICKETS.c.appliance).where(TICKETS.c.id == number)
     above = TICKETS.alias()
-    ancestors = ancestors.union(select(above.c.id, above.c.parent).where(above.c.id == ancestors.c.parent))
-    root = select(func.min(ancestors.c.id)).scalar_subquery()
-    family = select(TICKETS.c.id, TICKETS.c.user, TICKETS.c.appliance).where(TICKETS.c.id == root).cte(recursive=True)
+    line = ancestors.cte(recursive=True)
+    ours = above.c.user.in_((own, user)) & (above.c.appliance == line.c.appliance)
+    line = line.union(select(above.c.id, above.c.parent, above.c.appliance).where(above.c.id == line.c.parent, ours))
+    root = select(func.min(line.c.id)).scalar_subquery()
+    family = select(TICKETS.c.id, TICKETS.c.appliance).where(TICKETS.c.id == root).cte(recursive=True)
     below = TICKETS.alias()
-    child = (below.c.parent == family.c.id) & (below.c.user == family.c.user)
-    same = below.c.appliance == family.c.appliance
-    family = family.union(select(below.c.id, below.c.user, below.c.appliance).where(child, same))
+    ours = below.c.user.in_((own, user)) & (below.c.appliance == family.c.appliance)
+    family = family.union(select(below.c.id, below.c.appliance).where(below.c.parent == family.c.id, ours))
     complete = TICKETS.c.id.in_(select(family.c.id)) & (TICKETS.c.state == "complete")
     newest: int | None = connection.scalar(select(func.max(TICKETS.c.id)).where(complete))
     return newest

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pydantic import Field
 from sqlalchemy import select
 
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database
-from blocks.catalog.states import TICKET_COLUMNS, row
+from blocks.catalog.states import TICKET_COLUMNS, move, row
 from blocks.catalog.tables import TICKETS
 from blocks.model import Format, Policy, Recipe, Ticket, Words
 
@@ -22,7 +23,7 @@ class Order(Words):
     plan: str | None
     format: Format
     compress: bool
-    token: str
+    token: str = Field(repr=False)
 
 
 class Orders:
@@ -62,6 +63,12 @@ class Orders:
         query = select(*TICKET_COLUMNS).where(*_IDLE, TICKETS.c.flow_run.is_not(None)).order_by(TICKETS.c.id)
         with self._database.reading() as connection:
             return [Ticket.model_validate(dict(each)) for each in connection.execute(query).mappings()]
+
+    def end(self, number: int, error: str) -> bool:
+        """End a ticket in error that no attempt has begun; True only for the call that did it; raises NotFound."""
+        with self._database.writing() as connection:
+            row(connection, number)
+            return move(connection, number, "error", error, *_IDLE, error=error)
 
 
 _IDLE = (TICKETS.c.state == "requested", TICKETS.c.attempt == 0)

@@ -26,7 +26,11 @@ _ROWS = 20
 
 
 class TicketRequest(Words):
-    """What is asked for: `parent` is the image to regenerate, `force` cancels it if it is still being made."""
+    """What is asked for: `parent` is the image to regenerate, `force` cancels it if it is still being made.
+
+    `asked` is the digest by which an idempotency key knows the request again, where the rest may turn out otherwise
+    the next time (the newest image, the appliance's own policy); unless given, it is that of all of this.
+    """
 
     user: grammar.UserName
     appliance: int = Field(ge=1)
@@ -36,6 +40,11 @@ class TicketRequest(Words):
     force: bool = False
     plan: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
     recipe: Recipe
+    asked: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+
+    def parameters(self) -> str:
+        """The digest by which a key knows the request again."""
+        return self.asked or digest(self.document())
 
 
 @dataclass(frozen=True)
@@ -158,20 +167,24 @@ class Tickets:
             rows = connection.execution_options(yield_per=_ROWS).execute(query)
             return {row.id: _listed(row.recipe, row.document, has_file=bool(row.has_file)) for row in rows}
 
-    def head(self, number: int) -> Ticket:
-        """The newest complete image of the image's lineage, which may be itself; raises NotFound if there is none."""
+    def head(self, number: int, user: str | None = None) -> Ticket:
+        """The newest complete image of the image's lineage, which may be itself; raises NotFound if there is none.
+
+        It counts what was made for the image's user, and for the one who asks.
+        """
         with self._database.reading() as connection:
             row(connection, number)
-            newest = head(connection, number)
+            newest = head(connection, number, user)
             if newest is None:
                 raise NotFound(f"No image of the lineage of image {number} is complete", "Name the image itself")
             return ticket(connection, newest)
 
     def set_flow_run(self, number: int, flow_run: str) -> None:
-        """Note which flow run works on the ticket; raises NotFound."""
+        """Note which flow run will work on the ticket, unless one does already; raises NotFound."""
+        free = (TICKETS.c.id == number) & TICKETS.c.flow_run.is_(None)
         with self._database.writing() as connection:
             row(connection, number)
-            connection.execute(update(TICKETS).where(TICKETS.c.id == number).values(flow_run=flow_run))
+            connection.execute(update(TICKETS).where(free).values(flow_run=flow_run))
 
     def adopt(self, record: Record, *, has_file: bool) -> Ticket:
         """Make a complete ticket with a new id of a record that was imported; raises UnknownUser, QuotaExceeded.
@@ -220,7 +233,7 @@ def _insert(connection: Connection, request: TicketRequest, key: str | None) -> 
         state="requested",
         created=Now(),
         key=key,
-        parameters=digest(request.document()),
+        parameters=request.parameters(),
         token=secrets.token_urlsafe(),
         recipe=canonical(request.recipe.document()).decode(),
     )
@@ -233,7 +246,7 @@ def _insert(connection: Connection, request: TicketRequest, key: str | None) -> 
 
 def _known(connection: Connection, request: TicketRequest, key: str | None) -> int:
     found = connection.execute(select(TICKETS.c.id, TICKETS.c.parameters).where(TICKETS.c.key == key)).one()
-    if found.parameters != digest(request.document()):
+    if found.parameters != request.parameters():
         raise KeyReused(
             f"The key {key} named another request before (ticket {found.id})", "Use a new key for a new request"
         )

@@ -18,7 +18,7 @@ class Request(Words):
     force: bool = False
     key: grammar.IdempotencyKey | None = None
     ticket: grammar.Number | None = None
-    token: str | None = Field(default=None, max_length=100)
+    token: str | None = Field(default=None, max_length=100, repr=False)
 
 
 class Regeneration(Request):

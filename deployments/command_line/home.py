@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number as Limits
 
-from blocks.errors import InvalidInput, MachineUnfit, NotFound
+from blocks.errors import MachineUnfit, NotFound
 from blocks.model import Lock, Ticket
 
 if TYPE_CHECKING:
@@ -22,15 +22,10 @@ Number = Annotated[int, Parameter(validator=Limits(gte=1, lt=2**31))]
 @contextmanager
 def opened() -> Iterator[Ports]:
     """The ports of this installation, its catalog created or migrated when needed."""
-    from pydantic import ValidationError  # noqa: PLC0415 - heavy
-
     from blocks.ports import Ports  # noqa: PLC0415 - heavy
 
     try:
         ports = Ports.open(prepare=True)
-    except ValidationError as error:
-        wrong = "; ".join(f"REFORGE_{row['loc'][0]!s}".upper() + f": {row['msg']}" for row in error.errors())
-        raise InvalidInput(f"The environment is not valid: {wrong}", "Correct or unset the named variables") from None
     except OSError as error:
         raise MachineUnfit(
             f"The home folder can't be used: {error}", "Name one that you may write to in REFORGE_HOME"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from blocks import admission
-from blocks.errors import ForeignAppliance, NotFound, QuotaExceeded
-from blocks.model import Appliance, OSProfile
+from blocks.errors import ForeignAppliance, KeyReused, NotFound, QuotaExceeded
+from blocks.model import Appliance, Evidence, Generation, Lock, OSProfile, Record, Ticket
 from blocks.model.request import FirstGeneration, Regeneration
 from blocks.ports import Ports
 from blocks.settings import Settings
@@ -102,3 +103,48 @@ def test_the_dead_hold_no_place(ports: Ports, request_: FirstGeneration) -> None
     ticket, _token = admission.admit(ports, request_)
     assert ticket.state == "requested"
     assert ports.catalog.tickets.get(lost.id).state == "error"
+
+
+def _complete(ports: Ports, request: FirstGeneration | Regeneration) -> Ticket:
+    """A complete image of the request, without a file."""
+    ticket, _token = admission.admit(ports, request)
+    lease = ports.catalog.attempts.begin(ticket.id, ports.home_id, in_process=True)
+    start = admission.load(ports, request)
+    generation = Generation(
+        recipe=start.recipe,
+        lock=Lock(packages=(), index="a" * 64, tools=()),
+        evidence=Evidence(archives=()),
+        policy=start.policy,
+        parent=start.parent,
+        outcome="rebuilt",
+        reason="the test asked for it",
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    envelope = {"ticket": ticket.id, "attempt": lease.number, "appliance": request.appliance, "user": request.user}
+    return ports.catalog.attempts.complete(lease, Record(**envelope, generation=generation), "done")
+
+
+def test_a_key_gives_its_ticket_also_when_the_newest_image_is_another(ports: Ports, request_: FirstGeneration) -> None:
+    """What was asked for counts, not what it came to; asking for something else by the same key is refused."""
+    image = _complete(ports, request_)
+    asked = Regeneration(user="alice", appliance=request_.appliance, image=image.id, newest=True, key="nightly")
+    ticket = _complete(ports, asked)
+    stored = ports.catalog.appliances.get(request_.appliance).appliance
+    ports.catalog.appliances.replace(request_.appliance, stored.model_copy(update={"policy": "exact"}))
+    assert admission.admit(ports, asked)[0].id == ticket.id
+    start = admission.load(ports, asked)
+    assert (start.parent, start.policy) == (image.id, "refresh")
+    for other in ({"image": ticket.id}, {"newest": False}, {"policy": "exact"}):
+        with pytest.raises(KeyReused):
+            admission.admit(ports, asked.model_copy(update=other))
+
+
+def test_a_ticket_keeps_the_recipe_that_it_was_asked_for(ports: Ports, request_: FirstGeneration) -> None:
+    """An appliance that is changed before the run begins is not what the run makes."""
+    ticket, token = admission.admit(ports, request_)
+    stored = ports.catalog.appliances.get(request_.appliance).appliance
+    changed = OSProfile(suite="bookworm", packages=("vim",))
+    ports.catalog.appliances.replace(request_.appliance, stored.model_copy(update={"os_profile": changed}))
+    handed = request_.model_copy(update={"ticket": ticket.id, "token": token})
+    assert admission.load(ports, handed).recipe == ports.catalog.tickets.recipe(ticket.id)
+    assert admission.load(ports, request_).recipe.os_profile == changed

@@ -97,3 +97,31 @@ def test_somebody_else_s_image_is_not_the_head(catalog: Catalog, complete: Make)
     root = complete()
     complete(root, user="bob")
     assert catalog.tickets.head(root).id == root
+
+
+def test_who_acts_for_others_follows_its_own_images_too(catalog: Catalog, complete: Make) -> None:
+    """From the owner's image and from its own; the owner's line goes on without it."""
+    root = complete()
+    own = complete(root, user="bob")
+    assert catalog.tickets.head(root, "bob").id == own
+    assert catalog.tickets.head(own).id == own
+    assert catalog.tickets.head(root, "alice").id == root
+    assert catalog.tickets.head(own, "alice").id == own
+    newest = complete(own, user="bob")
+    assert {catalog.tickets.head(number, "bob").id for number in (root, own, newest)} == {newest}
+
+
+def test_only_a_ticket_whose_run_has_not_begun_is_ended_in_error(catalog: Catalog, order: TicketRequest) -> None:
+    """A run that begins in the meantime wins."""
+    idle, begun = (catalog.tickets.create(order).id for _ in range(2))
+    catalog.attempts.begin(begun, "home", in_process=True)
+    assert [catalog.orders.end(number, "its run failed") for number in (idle, begun, idle)] == [True, False, False]
+    ended = catalog.tickets.get(idle)
+    assert (ended.state, ended.error, catalog.tickets.get(begun).state) == ("error", "its run failed", "planning")
+
+
+def test_a_ticket_that_has_its_run_keeps_it(catalog: Catalog, ticket: Ticket) -> None:
+    """Whoever hands it over too late changes nothing."""
+    catalog.attempts.begin(ticket.id, "home", "run-1", in_process=True)
+    catalog.tickets.set_flow_run(ticket.id, "run-2")
+    assert catalog.tickets.get(ticket.id).flow_run == "run-1"

@@ -1,0 +1,194 @@
+"""Tickets that wait for their run: what becomes of them when the run never works on them, or is tried again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from blocks.admission import admit, load
+from blocks.model import Appliance, OSProfile, Ticket
+from blocks.model.request import FirstGeneration, Regeneration
+from blocks.ports import Ports
+from blocks.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.flow
+
+
+@pytest.fixture
+def ports(tmp_path: Path) -> Iterator[Ports]:
+    """A home that nobody else works in."""
+    with Ports.open(Settings(home=tmp_path, catalog_url=None, store_url=None), prepare=True) as opened:
+        opened.catalog.users.add("alice", roles=["developer"])
+        yield opened
+
+
+@pytest.fixture
+def request_(ports: Ports) -> FirstGeneration:
+    """A first image of an appliance."""
+    made = Appliance(name="server", os_profile=OSProfile(suite="bookworm", packages=()))
+    return FirstGeneration(user="alice", appliance=ports.catalog.appliances.add("alice", made))
+
+
+@pytest.fixture
+def deployed(api: str) -> str:
+    """The deployment is there, though nobody serves it."""
+    from deployments.definitions import definitions  # noqa: PLC0415 (Prefect is imported after its server is named)
+
+    definition = next(each for each in definitions() if each.full_name == "generate-image/on-demand")
+    definition.apply()
+    assert api
+    return definition.full_name
+
+
+def _handed(ports: Ports, request: FirstGeneration) -> Ticket:
+    from tasks.dispatch import dispatch  # noqa: PLC0415
+
+    ticket = dispatch(ports, admit(ports, request)[0].id, {})
+    assert dispatch(ports, ticket.id, {}).flow_run == ticket.flow_run
+    return ticket
+
+
+def _set(ticket: Ticket, state: Any) -> None:
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(UUID(ticket.flow_run), state, force=True)
+
+
+def _settle(ports: Ports) -> None:
+    from tasks.housekeep import settle_queued  # noqa: PLC0415
+
+    settle_queued.fn(ports)
+
+
+def test_a_ticket_ends_with_its_run(
+    deployed: str, ports: Ports, request_: FirstGeneration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that failed, crashed or was cancelled before it worked on the ticket leaves the reason; others wait."""
+    from prefect.states import Cancelled, Crashed, Failed, Pending  # noqa: PLC0415
+
+    from tasks import housekeep  # noqa: PLC0415
+
+    states: tuple[Any, ...] = (
+        Failed(message="Prefect has no Reforge Store block named 'main'"),
+        Crashed(message="out of memory"),
+        Cancelled(),
+        Pending(),
+    )
+    tickets = [_handed(ports, request_) for _ in states]
+    waiting = _handed(ports, request_)
+    for ticket, state in zip(tickets, states, strict=True):
+        _set(ticket, state)
+    _settle(ports)
+    ended = [ports.catalog.tickets.get(ticket.id) for ticket in (*tickets, waiting)]
+    assert [each.state for each in ended] == ["error", "error", "cancelled", "requested", "requested"]
+    assert "block named 'main'" in ended[0].error
+    assert "out of memory" in ended[1].error
+    monkeypatch.setattr(housekeep, "_START", timedelta(0))
+    _settle(ports)
+    taken, queued = (ports.catalog.tickets.get(ticket.id) for ticket in (tickets[-1], waiting))
+    assert (taken.state, "never began" in taken.error, queued.state) == ("error", True, "requested")
+    assert deployed
+
+
+def test_a_ticket_whose_run_another_prefect_has_is_left_alone(
+    api: str, ports: Ports, request_: FirstGeneration
+) -> None:
+    """Whoever can't see the run can't judge it."""
+    ticket, _token = admit(ports, request_)
+    ports.catalog.tickets.set_flow_run(ticket.id, str(uuid4()))
+    _settle(ports)
+    assert ports.catalog.tickets.get(ticket.id).state == "requested"
+    assert api
+
+
+def test_a_run_that_is_tried_again_goes_on_or_begins_anew(
+    ports: Ports, request_: FirstGeneration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its ticket as long as that lives and is about the same image and recipe; else with another one."""
+    from tasks.create import create  # noqa: PLC0415
+
+    run = str(uuid4())
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", run)
+    image = create.fn(ports, request_, load(ports, request_))
+    ports.catalog.tickets.cancel(image.id, "the test asked for it")
+    request = Regeneration(user="alice", appliance=request_.appliance, image=image.id)
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
+    start = load(ports, request)
+    ticket = create.fn(ports, request, start)
+    assert create.fn(ports, request, start).id == ticket.id
+    ports.catalog.tickets.cancel(image.id, "the test asked for it")
+    newer = load(ports, request.model_copy(update={"policy": "exact"}))
+    again = create.fn(ports, request, newer)
+    assert (again.policy, ports.catalog.tickets.get(ticket.id).state) == ("exact", "cancelled")
+    assert create.fn(ports, request, newer).id == again.id
+
+
+def test_a_handed_ticket_that_ended_before_it_began_is_made_anew_by_a_retry(
+    ports: Ports, request_: FirstGeneration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that ended in error; a cancelled one stays cancelled."""
+    from blocks.errors import Refused  # noqa: PLC0415
+    from tasks.create import create  # noqa: PLC0415
+
+    run = str(uuid4())
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", run)
+    for end in (ports.catalog.orders.end, ports.catalog.tickets.cancel):
+        ticket, token = admit(ports, request_)
+        ports.catalog.tickets.set_flow_run(ticket.id, run)
+        end(ticket.id, "the test asked for it")
+        handed = request_.model_copy(update={"ticket": ticket.id, "token": token})
+        if end == ports.catalog.tickets.cancel:
+            with pytest.raises(Refused):
+                create.fn(ports, handed, load(ports, handed))
+        else:
+            assert create.fn(ports, handed, load(ports, handed)).id > ticket.id
+
+
+def test_a_refused_duplicate_leaves_the_attempt_that_lives(ports: Ports, request_: FirstGeneration) -> None:
+    """Only a ticket on which nobody works yet ends with the refusal of its run."""
+    from blocks.errors import InactiveUser  # noqa: PLC0415
+    from tasks.attempt import answerable  # noqa: PLC0415
+
+    for begun, state in ((True, "planning"), (False, "error")):
+        ticket, token = admit(ports, request_)
+        if begun:
+            ports.catalog.attempts.begin(ticket.id, ports.home_id, in_process=True)
+        handed = request_.model_copy(update={"ticket": ticket.id, "token": token})
+        with pytest.raises(InactiveUser), answerable(ports, handed):
+            raise InactiveUser("The user alice is not active")
+        assert ports.catalog.tickets.get(ticket.id).state == state
+
+
+def test_what_people_changed_on_a_deployment_is_kept(deployed: str) -> None:
+    """Default parameters, tags, a limit and a pause; a deployment of a work pool is not taken from its workers."""
+    import asyncio  # noqa: PLC0415
+
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+    from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate  # noqa: PLC0415
+
+    from blocks.errors import Refused  # noqa: PLC0415
+    from deployments.definitions import definitions, registered  # noqa: PLC0415
+
+    definition = next(each for each in definitions() if each.full_name == deployed)
+    changes = DeploymentUpdate(parameters={"builder": "main"}, tags=["mine"], concurrency_limit=2, paused=True)
+    with get_client(sync_client=True) as client:
+        number = client.read_deployment_by_name(deployed).id
+        client.update_deployment(number, changes)
+        asyncio.run(registered(definition)).apply()
+        found = client.read_deployment_by_name(deployed)
+        assert (found.parameters, found.tags, found.paused) == ({"builder": "main"}, ["mine", "reforge"], True)
+        assert found.global_concurrency_limit is not None
+        assert found.global_concurrency_limit.limit == 2
+        client.create_work_pool(WorkPoolCreate(name="pool", type="process"))
+        definition.apply(work_pool_name="pool")
+        with pytest.raises(Refused, match="pool"):
+            asyncio.run(registered(definition))
+        client.delete_deployment(number)
