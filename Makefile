@@ -28,7 +28,7 @@ check: .setup-python
 bench: .setup-run .setup-test .setup-python
 	@$(VENV)/python -m tests.benchmarks
 
-# Keep the Prefect server and its UI running until interrupted.
+# Serve all deployments, with Prefect's server and UI, until interrupted.
 up: .setup-run .setup-python
 	@$(VENV)/reforge up
 
