@@ -51,7 +51,7 @@ lock: .setup-python
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { $(call install,python3-venv) }
 	@echo 'Setting up the virtual environment .venv: about a minute'
 	@$(PYTHON) -m venv .venv
-	@$(VENV)/pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements.lock
+	@$(VENV)/pip install --quiet --disable-pip-version-check --progress-bar on --no-deps --require-hashes -r requirements.lock
 	@$(VENV)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

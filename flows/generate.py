@@ -1,8 +1,8 @@
 """The story of a first generation: from an appliance as it is now to its image."""
 
-from blocks.configured import configured
 from prefect import flow
 
+from blocks.configured import configured
 from blocks.model import Format
 from blocks.model.request import FirstGeneration
 from blocks.model.summary import Summary

@@ -1,8 +1,8 @@
 """The story of housekeeping: what was lost is settled, what was left is given back."""
 
-from blocks.configured import configured
 from prefect import flow
 
+from blocks.configured import configured
 from blocks.ports import Ports
 from tasks.housekeep import Done, abort_uploads, dispatch_requested, settle_lost, settle_queued, sweep_machine
 

@@ -1,10 +1,10 @@
 """The story of a regeneration: from the record of an earlier generation to that image again."""
 
-from blocks.configured import configured
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from blocks.configured import configured
 from blocks.model import Policy
 from blocks.model.request import Regeneration
 from blocks.model.summary import Summary

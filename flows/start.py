@@ -4,10 +4,9 @@ import time
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from blocks.configured import configured
-
 from blocks import liveness
 from blocks.admission import admit
+from blocks.configured import configured
 from blocks.errors import NotFinished, NotFound, PrefectUnavailable, ReforgeError, Stopped
 from blocks.model import Format, Policy, Ticket
 from blocks.model.request import FirstGeneration, Regeneration, Request
