@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import hashlib
 import json
 import secrets
@@ -83,15 +84,11 @@ class Multipart:
     def marked(self, key: str) -> Iterator[str]:
         """The name of a marker with the key, there as long as the context lasts; an error ends its upload too."""
         marker = f"uploads/{names.upload(key, datetime.now(UTC), secrets.token_hex(8))}"
-        try:
+        with ExitStack() as failing:
+            failing.push(functools.partial(self._give_up, key, marker))
             self._put_object(marker, b"")
             yield marker
-        except BaseException as error:
-            try:
-                self._end(marker)
-            except (ClientError, BotoCoreError) as hindered:
-                error.add_note(f"The upload {key} is left unfinished in {self._bucket.where}: {hindered}")
-            raise
+            failing.pop_all()
         self._delete_object(_note(marker))
         self._delete_object(marker)
 
@@ -130,12 +127,21 @@ class Multipart:
         self._require(marker)
         answer = self._client.create_multipart_upload(Bucket=self._bucket.name, Key=self._bucket.full(target))
         note = Note(target, answer["UploadId"])
-        try:
+        with ExitStack() as failing:
+            failing.callback(self._discard, note)
             self._put_note(marker, note)
-        except BaseException:
-            self._discard(note)
-            raise
+            failing.pop_all()
         return note
+
+    def _give_up(
+        self, key: str, marker: str, _kind: type[BaseException] | None, error: BaseException | None, _trace: object
+    ) -> None:
+        """End what failed; if that fails as well, the error that came first tells of it."""
+        try:
+            self._end(marker)
+        except (ClientError, BotoCoreError) as hindered:
+            if error is not None:
+                error.add_note(f"The upload {key} is left unfinished in {self._bucket.where}: {hindered}")
 
     def _require(self, marker: str) -> None:
         """Raise Stopped unless the marker is there: whoever aborts removes it first."""
