@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from datetime import datetime
@@ -81,18 +82,38 @@ def remove(name: str) -> Entry:
     raise NotFound(f"There is no schedule named {name}", "`reforge schedule list` shows all")
 
 
+_FIELDS = 5
 _PARAMETERS = ("user", "appliance", "image", "policy", "rebuild", "newest", "force")
 
 
 def _rhythm(cron: str, timezone: str) -> CronSchedule:
     try:
-        return CronSchedule(cron=cron, timezone=timezone)
+        rhythm = CronSchedule(cron=cron, timezone=timezone)
     except ValidationError as error:
         wrong = "; ".join(f"{row['loc'][0] if row['loc'] else 'schedule'}: {row['msg']}" for row in error.errors())
-        raise InvalidInput(
-            f"{cron!r} in {timezone!r} is no schedule: {wrong}",
-            'Give five fields and a time zone of the tz database: --cron "0 3 * * *" --timezone Europe/Berlin',
-        ) from None
+        raise _no_schedule(cron, timezone, wrong) from None
+    if len(cron.split()) != _FIELDS:
+        raise _no_schedule(cron, timezone, f"it has {len(cron.split())} fields")
+    if not _comes(rhythm):
+        raise _no_schedule(cron, timezone, "its day never comes")
+    return rhythm
+
+
+def _comes(rhythm: CronSchedule) -> bool:
+    """Whether there is such a day at all: with one that never comes, the server plans nothing of the deployment."""
+    from prefect.server.schemas.schedules import CronSchedule as Planned  # noqa: PLC0415 - heavy, and only here
+
+    try:
+        return bool(asyncio.run(Planned(cron=rhythm.cron, timezone=rhythm.timezone).get_dates(1)))
+    except ValueError:  # what the server's cron lines raise is one
+        return False
+
+
+def _no_schedule(cron: str, timezone: str, wrong: str) -> InvalidInput:
+    return InvalidInput(
+        f"{cron!r} in {timezone!r} is no schedule: {wrong}",
+        'Give five fields and a time zone of the tz database: --cron "0 3 * * *" --timezone Europe/Berlin',
+    )
 
 
 @contextlib.contextmanager

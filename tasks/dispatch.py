@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -48,9 +49,9 @@ def asking() -> Iterator[SyncPrefectClient]:
             yield client
     except (httpx.HTTPError, PrefectException) as error:
         raise PrefectUnavailable(
-            f"The Prefect API doesn't take the request: {error}",
+            f"The Prefect API doesn't take the request: {re.sub('//[^/@]*@', '//', str(error))}",
             "See whether its server runs, and whether PREFECT_API_URL names it",
-        ) from error
+        ) from None  # its address may hold a password
 
 
 def _run(client: SyncPrefectClient, ticket: Ticket, order: Order, blocks: Mapping[str, str | None]) -> FlowRun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -28,10 +29,15 @@ def check(address: str) -> None:
         problem = client.api_healthcheck()
     if problem is not None:
         raise PrefectUnavailable(
-            f"The Prefect API at {address} doesn't answer ({problem or type(problem).__name__})",
+            f"The Prefect API at {shown(address)} doesn't answer ({problem or type(problem).__name__})",
             f"It is named by {_VARIABLE} or by your Prefect profile: start it or correct the URL (it ends in /api), "
             f"or unset it (`unset {_VARIABLE}`, `prefect config unset {_VARIABLE}`) and a server is started for you",
         )
+
+
+def shown(address: str) -> str:
+    """The address as it may be shown: without user and password."""
+    return re.sub("//[^/@]*@", "//", address)
 
 
 def _candidates() -> Iterator[str | None]:

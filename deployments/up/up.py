@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from blocks.errors import PrefectUnavailable
 from blocks.ports import Ports
 from deployments import embedded
 from deployments.command_line.output import tell
-from deployments.embedded.named import named_address
+from deployments.embedded.named import named_address, shown
 
+_LOCK = "up.lock"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -44,8 +46,15 @@ def served(home: Path) -> Iterator[str]:
 
 
 def _is_up(home: Path) -> bool:
-    with _alone(home, seconds=0) as alone:
-        return not alone
+    """Whether somebody serves this home; looking is shared, so that two who look don't take each other for it."""
+    try:
+        with (home / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _serve(home: Path, port: int | None) -> None:
@@ -67,14 +76,14 @@ def _serve(home: Path, port: int | None) -> None:
 def _where(address: str | None) -> str:
     if address is None:
         raise PrefectUnavailable("It is up but has no server yet", "Wait a moment, then look again")
-    return f"Prefect's UI: {address.removesuffix('/api')}, its API: {address}"
+    return f"Prefect's UI: {shown(address).removesuffix('/api')}, its API: {shown(address)}"
 
 
 @contextmanager
-def _alone(home: Path, *, seconds: float = 1) -> Iterator[bool]:
-    lock = FileLock(home / "up.lock")
+def _alone(home: Path) -> Iterator[bool]:
+    lock = FileLock(home / _LOCK)
     try:
-        lock.acquire(timeout=seconds)
+        lock.acquire(timeout=1)
     except Timeout:
         yield False
         return

@@ -75,11 +75,12 @@ def test_an_unreadable_file_names_nothing(tmp_path: Path) -> None:
 @pytest.mark.flow
 def test_a_named_api_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dead API is an error that tells where and what to do, and no server is started instead."""
-    monkeypatch.setenv("PREFECT_API_URL", NOBODY)
+    monkeypatch.setenv("PREFECT_API_URL", NOBODY.replace("//", "//user:opensesame@"))
     home = tmp_path / "home"
     with pytest.raises(PrefectUnavailable) as caught, server(home, print):
         pytest.fail("nobody answers there")
     assert NOBODY in caught.value.what
+    assert "opensesame" not in str(caught.value)
     assert "unset PREFECT_API_URL" in caught.value.hint
     assert not home.exists()
 
