@@ -36,13 +36,13 @@ def generate_image(
     """Make an image of an appliance as it is now.
 
     Args:
-        user: Who asks; needs the entitlement image_generate and must own the appliance.
+        user: Who asks; needs the entitlement image_generate, and owns the appliance or may act for its owner.
         appliance: The appliance to make an image of.
         format: The image file's format.
         compress: Compress it; only a compressed image can be downloaded over HTTP.
-        ticket: A ticket that was made for this run already.
-        token: What proves that the ticket was made for this run.
-        key: An idempotency key: the same key gives the same ticket.
+        ticket: For programs: a ticket that was made for this run already; leave it empty and the run makes its own.
+        token: For programs: what proves that the ticket was made for this run.
+        key: For programs: the same key gives the same ticket, however often it is asked for.
         catalog: The name of a Reforge Catalog block; empty for the one of the environment, or the embedded one.
         store: The name of a Reforge Store block, likewise.
         builder: The name of a Reforge Builder block, likewise.

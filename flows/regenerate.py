@@ -1,8 +1,11 @@
 """The story of a regeneration: from the record of an earlier generation to that image again."""
 
+from typing import Annotated, get_args
+
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from pydantic import WithJsonSchema
 
 from blocks.configured import configured
 from blocks.model import Policy
@@ -21,6 +24,9 @@ from tasks.settle import settle, settle_unchanged
 from tasks.upload import upload
 from tasks.verify import verify
 
+# Prefect's form shows a select for it, not a choice of types.
+_Choice = Annotated[Policy | None, WithJsonSchema({"enum": [*get_args(Policy), None]})]
+
 
 @flow(name="regenerate-image", flow_run_name="regenerate {user}/{appliance}/{image}", persist_result=False)
 @cancellable
@@ -28,7 +34,7 @@ def regenerate_image(
     user: str,
     appliance: int,
     image: int,
-    policy: Policy | None = None,
+    policy: _Choice = None,
     rebuild: bool = False,
     newest: bool = False,
     force: bool = False,
@@ -43,17 +49,17 @@ def regenerate_image(
     """Make an image again from the record of its earlier generation.
 
     Args:
-        user: Who asks; needs the entitlement image_generate and must own the appliance.
+        user: Who asks; needs the entitlement image_generate, and owns the appliance or may act for its owner.
         appliance: The appliance that the image belongs to.
         image: The image to regenerate: its ticket's number.
         policy: refresh takes the newest packages, exact the same ones byte for byte; empty for the appliance's own.
         rebuild: Build although nothing has changed; it must arrive at the same bytes.
         newest: Take the newest complete image of this image's lineage instead, as a schedule will want to.
         force: Cancel the image's own generation if it still runs; without it that is refused.
-        ticket: A ticket that was made for this run already.
-        token: What proves that the ticket was made for this run.
-        key: An idempotency key: the same key gives the same ticket.
-        plan_state: The archive's state that a plan was made for; refused if it has moved.
+        ticket: For programs: a ticket that was made for this run already; leave it empty and the run makes its own.
+        token: For programs: what proves that the ticket was made for this run.
+        key: For programs: the same key gives the same ticket, however often it is asked for.
+        plan_state: For programs: the archive's state that a plan was made for; refused if it has moved.
         catalog: The name of a Reforge Catalog block; empty for the one of the environment, or the embedded one.
         store: The name of a Reforge Store block, likewise.
         builder: The name of a Reforge Builder block, likewise.

@@ -104,15 +104,21 @@ def logged(attempt: Attempt, stage: str) -> Iterator[Job]:
 def _link(attempt: Attempt, what: str, address: str) -> None:
     if _shown():
         told = what.replace("-", " of ")
-        create_link_artifact(address, told, f"{what}-{attempt.name}", f"Ticket {attempt.ticket}: {told}")
+        create_link_artifact(address, address, f"{what}-{attempt.name}", f"Ticket {attempt.ticket}: {told}")
 
 
 @_best_effort()
 def differences(attempt: Attempt, plan: Plan) -> None:
     """The package differences against the parent, as a table."""
     rows = [
-        *({"package": row.name, "change": "added", "from": "", "to": row.version} for row in plan.packages.added),
-        *({"package": row.name, "change": "removed", "from": row.version, "to": ""} for row in plan.packages.removed),
+        *(
+            {"package": row.name, "change": "added", "from": "", "to": row.version, "fixes": ""}
+            for row in plan.packages.added
+        ),
+        *(
+            {"package": row.name, "change": "removed", "from": row.version, "to": "", "fixes": ""}
+            for row in plan.packages.removed
+        ),
         *(_moved("upgraded", row) for row in plan.packages.upgraded),
         *(_moved("downgraded", row) for row in plan.packages.downgraded),
     ]
@@ -131,7 +137,7 @@ def summary(attempt: Attempt, done: Summary) -> None:
     if file is not None:
         _link(attempt, "image", file.uri)
     stages = "\n".join(f"| {row.name} | {row.seconds:.1f} | {'yes' if row.reused else 'no'} |" for row in done.stages)
-    image = f"[{file.name}]({file.uri}), {file.size} bytes, sha256 `{file.sha256}`" if file else "none"
+    image = f"[{file.name}]({file.uri}), {file.size / 1e6:.1f} MB, sha256 `{file.sha256}`" if file else "none"
     text = (
         f"# Ticket {done.ticket}: {done.verdict}\n\n{done.reason}\n\n**Image:** {image}\n\n"
         f"| stage | seconds | reused |\n|---|---|---|\n{stages}\n"

@@ -38,7 +38,7 @@ def generate(  # noqa: PLR0913 - the command's options
     """Make an image of an appliance as it is now.
 
     Args:
-        user: Who asks; needs the entitlement image_generate and must own the appliance.
+        user: Who asks; needs the entitlement image_generate, and owns the appliance or may act for its owner.
         appliance: The appliance's number.
         format_: The image file's format.
         compress: Compress it; only a compressed image can be downloaded over HTTP.
@@ -80,7 +80,7 @@ def regenerate(  # noqa: PLR0913 - the command's options
     """Make an image again from the record of its earlier generation.
 
     Args:
-        user: Who asks; needs the entitlement image_generate and must own the appliance.
+        user: Who asks; needs the entitlement image_generate, and owns the appliance or may act for its owner.
         appliance: The appliance that the image belongs to.
         image: The image to regenerate: its ticket's number.
         policy: refresh takes the newest packages, exact the same ones byte for byte; the appliance's own unless given.

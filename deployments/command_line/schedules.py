@@ -39,7 +39,7 @@ def add(  # noqa: PLR0913 - the command's options
     """Make an image again whenever a cron line says so. A missed run is caught up once.
 
     Args:
-        user: Who asks; needs the entitlement image_generate and must own the appliance.
+        user: Who asks; needs the entitlement image_generate, and owns the appliance or may act for its owner.
         appliance: The appliance that the image belongs to.
         image: The image to regenerate: its ticket's number.
         cron: Minute, hour, day of month, month and day of week, as in "0 3 * * *".
