@@ -7,7 +7,7 @@ from types import MappingProxyType
 from blocks import liveness
 from blocks.admission import admit
 from blocks.configured import configured
-from blocks.errors import NotFinished, NotFound, PrefectUnavailable, ReforgeError, Stopped
+from blocks.errors import NotFinished, NotFound, PrefectUnavailable, ReforgeError, Refused, Stopped
 from blocks.model import Format, Policy, Ticket
 from blocks.model.request import FirstGeneration, Regeneration, Request
 from blocks.model.summary import Summary
@@ -92,7 +92,7 @@ def hand_over(request: Request, blocks: Mapping[str, str | None] = MappingProxyT
             return ticket
         try:
             return dispatch(ports, ticket.id, blocks)
-        except NotFound as error:
+        except (NotFound, Refused) as error:
             ports.catalog.tickets.cancel(ticket.id, error.what)
             raise
         except PrefectUnavailable:  # it is handed over by housekeeping

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound, PrefectException
 
 from blocks.catalog import Order
-from blocks.errors import NotFound, PrefectUnavailable
+from blocks.errors import NotFound, PrefectUnavailable, Refused
 from blocks.model import Ticket
 from blocks.ports import Ports
 from tasks.present import run_name, run_tags
@@ -27,7 +27,7 @@ def dispatch(ports: Ports, number: int, blocks: Mapping[str, str | None]) -> Tic
     """Have the ticket worked on by its flow's deployment; one that has ended or has its run is left as it is.
 
     `blocks` are the names that the run opens its ports by. A ticket whose run was cancelled in Prefect is cancelled.
-    Raises NotFound if nothing is deployed, PrefectUnavailable.
+    Raises NotFound if nothing is deployed, Refused, PrefectUnavailable.
     """
     ticket = ports.catalog.tickets.get(number)
     if ticket.terminal or ticket.flow_run is not None:
@@ -43,15 +43,17 @@ def dispatch(ports: Ports, number: int, blocks: Mapping[str, str | None]) -> Tic
 
 @contextlib.contextmanager
 def asking() -> Iterator[SyncPrefectClient]:
-    """A client of the Prefect API; raises PrefectUnavailable for all that the API doesn't take."""
+    """A client of the Prefect API; raises Refused for what the API will never take, PrefectUnavailable else."""
     try:
         with get_client(sync_client=True) as client:
             yield client
-    except (httpx.HTTPError, PrefectException) as error:
-        raise PrefectUnavailable(
-            f"The Prefect API doesn't take the request: {re.sub('//[^/@]*@', '//', str(error))}",
-            "See whether its server runs, and whether PREFECT_API_URL names it",
-        ) from None  # its address may hold a password
+    except (httpx.HTTPError, PrefectException) as error:  # its address may hold a password
+        what = f"The Prefect API doesn't take the request: {re.sub('//[^/@]*@', '//', str(error))}"
+        if isinstance(error, httpx.HTTPStatusError) and error.response.is_client_error:
+            raise Refused(
+                what, "See whether it wants a password, and whether its deployments are of this version"
+            ) from None
+        raise PrefectUnavailable(what, "See whether its server runs, and whether PREFECT_API_URL names it") from None
 
 
 def _run(client: SyncPrefectClient, ticket: Ticket, order: Order, blocks: Mapping[str, str | None]) -> FlowRun:

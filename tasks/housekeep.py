@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound
 
 from blocks import liveness
-from blocks.errors import NotFound
+from blocks.errors import NotFound, Refused
 from blocks.model import Ticket, Words
 from blocks.ports import Ports
 from tasks.attempt import sweep
@@ -57,7 +57,7 @@ def dispatch_requested(ports: Ports, blocks: Mapping[str, str | None]) -> tuple[
     """Hand over the tickets that were asked for while Prefect was down."""
     done = []
     for number in ports.catalog.orders.undispatched(_UNDISPATCHED_SECONDS):
-        with contextlib.suppress(NotFound):  # not deployed here
+        with contextlib.suppress(NotFound, Refused):  # not deployed here, or by another version
             ticket = dispatch(ports, number, blocks)
             done.append(Done(what=f"ticket {number}: handed to run {ticket.flow_run}", why="no run worked on it"))
     return tuple(done)

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from blocks.admission import admit, load
+from blocks.errors import Refused
 from blocks.model import Appliance, OSProfile, Ticket
 from blocks.model.request import FirstGeneration, Regeneration
 from blocks.ports import Ports
@@ -192,3 +193,26 @@ def test_what_people_changed_on_a_deployment_is_kept(deployed: str) -> None:
         with pytest.raises(Refused, match="pool"):
             asyncio.run(registered(definition))
         client.delete_deployment(number)
+
+
+def test_what_prefect_will_never_take_is_not_waited_for(
+    deployed: str, home: Path, request_: FirstGeneration, monkeypatch: pytest.MonkeyPatch, ports: Ports
+) -> None:
+    """A deployment that asks for more than we know refuses the run: the ticket is cancelled with the reason."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+    from prefect.client.schemas.actions import DeploymentUpdate  # noqa: PLC0415
+
+    from deployments.definitions import definitions  # noqa: PLC0415
+    from flows.start import hand_over  # noqa: PLC0415
+
+    assert home != ports.home
+    monkeypatch.setenv("REFORGE_HOME", str(ports.home))
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name(deployed)
+        schema = {**(found.parameter_openapi_schema or {}), "required": ["unheard-of"]}
+        client.update_deployment(found.id, DeploymentUpdate(parameter_openapi_schema=schema))
+    with pytest.raises(Refused, match="unheard-of"):
+        hand_over(request_)
+    (ticket,) = ports.catalog.tickets.list()
+    assert (ticket.state, "unheard-of" in ticket.message) == ("cancelled", True)
+    next(each for each in definitions() if each.full_name == deployed).apply()
