@@ -15,8 +15,9 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class _Relay(socketserver.ThreadingTCPServer):
-    def __init__(self, port: int, received: int | None, sent: int | None) -> None:
+    def __init__(self, port: int, received: int | None, sent: int | None, *, reset: bool) -> None:
         self.port = port
+        self.reset = reset
         self.ending = threading.Event()
         self.limits = {"received": received, "sent": sent}
         super().__init__(("127.0.0.1", 0), _Connection)
@@ -46,16 +47,20 @@ class _Connection(socketserver.BaseRequestHandler):
         passed[way] += len(data)
         limit = self.server.limits[way]
         if limit is not None and passed[way] > limit:
-            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            if self.server.reset:
+                self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             return False
         target.sendall(data)
         return bool(data)
 
 
 @contextmanager
-def relay(port: int, *, received: int | None = None, sent: int | None = None) -> Iterator[int]:
-    """The port of a relay to `port`; resets a connection after so many bytes that its client received or sent."""
-    with _Relay(port, received, sent) as server:
+def relay(port: int, *, received: int | None = None, sent: int | None = None, reset: bool = True) -> Iterator[int]:
+    """The port of a relay to `port`; cuts a connection after so many bytes that its client received or sent.
+
+    A reset takes back what the client hasn't read yet; without, it gets all that came before the end.
+    """
+    with _Relay(port, received, sent, reset=reset) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
