@@ -154,7 +154,8 @@ def _seconds(row: PlannedStage) -> str:
 
 
 def _moved(change: str, row: PackageChange) -> dict[str, str]:
-    fixes = f"{len(row.cves)} CVE ids, the first {row.cves[0]}" if row.cves else ""
+    more = f" and {len(row.cves) - 1} more" if row.cves[1:] else ""
+    fixes = f"{row.cves[0]}{more}" if row.cves else ""
     return {"package": row.name, "change": change, "from": row.before, "to": row.after, "fixes": fixes}
 
 
