@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 from uuid import UUID
 
@@ -57,6 +58,22 @@ class Attempt:
         """Tell the ticket's user how far it is; raises Stopped."""
         self.stop.check()
         self.ports.catalog.attempts.advance(self.lease, state, percent, stage, message)
+
+    @contextlib.contextmanager
+    def at(self, stage: str) -> Iterator[Callable[[], None]]:
+        """Be at a stage; gives what checks the stop token at each piece of its work.
+
+        Whoever observes the process (`sys.addaudithook`) hears the event `reforge.stage` with ticket, attempt, stage
+        and point: `begin`, `working` at each piece, and `end` unless it failed.
+        """
+
+        def working() -> None:
+            self.stop.check()
+            sys.audit("reforge.stage", self.ticket, self.lease.number, stage, "working")
+
+        sys.audit("reforge.stage", self.ticket, self.lease.number, stage, "begin")
+        yield working
+        sys.audit("reforge.stage", self.ticket, self.lease.number, stage, "end")
 
     @contextlib.contextmanager
     def logged(self, stage: str) -> Iterator[Job]:

@@ -28,21 +28,24 @@ def build(attempt: Attempt, stage: StageName, start: Prior, prospect: Prospect, 
     present.progress(attempt, _PERCENT[stage], stage)
     order = Order(start.recipe, prospect.lock, attempt.name, rebuild)
     expected = _expected(attempt, start, identities(start.recipe, prospect.lock)[stage])
-    with present.logged(attempt, stage) as logged:
-        job = replace(logged, report=_told(attempt, stage, logged.report))
+    with attempt.at(stage) as working, present.logged(attempt, stage) as logged:
+        job = replace(logged, report=_told(attempt, stage, logged.report, working))
         built = attempt.ports.builder.run(stage, order, job, expected)
-    if not built.result.reused:
-        _record(attempt, built.result)
+        if not built.result.reused:
+            _record(attempt, built.result)
     return built
 
 
-def _told(attempt: Attempt, stage: StageName, report: Callable[[str], None]) -> Callable[[str], None]:
+def _told(
+    attempt: Attempt, stage: StageName, report: Callable[[str], None], working: Callable[[], None]
+) -> Callable[[str], None]:
     """A reporter that also tells the ticket's user the stage's milestones, each a step towards the next stage."""
     percent = itertools.chain(range(_PERCENT[stage] + _STEP, _END[stage], _STEP), itertools.repeat(_END[stage] - 1))
 
     def tell(line: str) -> None:
         report(line)
         if line.startswith(_MILESTONES):
+            working()
             with contextlib.suppress(CatalogUnavailable):  # not worth a build: the watcher has the patience
                 attempt.advance("building", next(percent), stage, line.removeprefix("reforge: "))
 

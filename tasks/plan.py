@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from blocks import planning
 from blocks.builder import Job
 from blocks.model.request import Regeneration, Request
@@ -17,7 +19,8 @@ def plan(attempt: Attempt, request: Request, start: Prior) -> Prospect:
     attempt.advance("planning", 2, "resolve", "Resolving the packages")
     present.named(attempt)
     rebuild = isinstance(request, Regeneration) and request.rebuild
-    prospect = _known(attempt, start, rebuild=rebuild) or _fresh(attempt, request, start, rebuild=rebuild)
+    with attempt.at("resolve") as working:
+        prospect = _known(attempt, start, rebuild=rebuild) or _fresh(attempt, request, start, working, rebuild=rebuild)
     attempt.advance("planning", 10, "resolve", "; ".join(prospect.plan.reasons))
     present.plan(attempt, prospect.plan)
     present.differences(attempt, prospect.plan)
@@ -33,10 +36,11 @@ def _known(attempt: Attempt, start: Prior, *, rebuild: bool) -> Prospect | None:
     return Prospect(lock, evidence, planning.plan(attempt.ports, start, lock, evidence, job, rebuild=rebuild))
 
 
-def _fresh(attempt: Attempt, request: Request, start: Prior, *, rebuild: bool) -> Prospect:
+def _fresh(attempt: Attempt, request: Request, start: Prior, working: Callable[[], None], *, rebuild: bool) -> Prospect:
     state = request.plan if isinstance(request, Regeneration) else None
     with present.logged(attempt, "resolve") as job:
         prospect = planning.foresee(attempt.ports, start, job, rebuild=rebuild, state=state)
+        working()
     if (index := attempt.ports.builder.index(prospect.lock)) is not None:
         attempt.ports.store.put(index)
     attempt.ports.catalog.attempts.write_lock(attempt.lease, prospect.lock, prospect.evidence)

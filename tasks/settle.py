@@ -84,9 +84,11 @@ def _record(attempt: Attempt, generation: Generation) -> None:
         user=ticket.user,
         generation=generation,
     )
-    ports.store.put_record(record)
-    try:
-        ports.catalog.attempts.complete(attempt.lease, record, generation.reason)
-    except Stopped:
-        ports.store.remove_record(record.ticket, record.attempt)
-        raise
+    with attempt.at("settle") as working:
+        ports.store.put_record(record)
+        try:
+            working()
+            ports.catalog.attempts.complete(attempt.lease, record, generation.reason)
+        except Stopped:
+            ports.store.remove_record(record.ticket, record.attempt)
+            raise

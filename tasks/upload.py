@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from blocks.builder import Built, filename, packing
 from blocks.errors import Contradiction
 from blocks.model import ImageFile, Lock
@@ -23,19 +25,20 @@ def upload(attempt: Attempt, start: Prior, prospect: Prospect, packed: Built) ->
     name = filename(start.recipe, attempt.ticket)
     key = f"{attempt.ticket}/{attempt.lease.number}/{name}"
     ports.catalog.intents.open(key, "upload", attempt.ticket, attempt.lease.number)
-    blob = _stored(attempt, prospect, packed, key)
-    ports.catalog.intents.close(key)
+    with attempt.at("upload") as working:
+        blob = _stored(attempt, prospect, packed, key, working)
+        ports.catalog.intents.close(key)
     row = packing(start.recipe)
     return ImageFile(
         name=name, format=start.recipe.format, compression=row.compression, size=blob.size, sha256=blob.sha256
     )
 
 
-def _stored(attempt: Attempt, prospect: Prospect, packed: Built, key: str) -> Blob:
+def _stored(attempt: Attempt, prospect: Prospect, packed: Built, key: str, working: Callable[[], None]) -> Blob:
     """Store and reference all blobs; those that a delete is about to remove are removed first and stored again."""
     ports = attempt.ports
     for _ in range(_TRIES):
-        blob = ports.store.upload(packed.checkpoint.path, key, attempt.stop.check)
+        blob = ports.store.upload(packed.checkpoint.path, key, working)
         blobs = {blob.sha256: blob.size, **kept(attempt, prospect.lock)}
         doomed = ports.catalog.blobs.take(attempt.ticket, blobs)
         if not doomed:

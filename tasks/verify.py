@@ -13,5 +13,6 @@ def verify(attempt: Attempt, file: ImageFile) -> ImageFile:
     """The file itself; raises CorruptFile if the store gives back other bytes."""
     attempt.advance("verifying", 90, "verify", "Reading the stored image back")
     present.progress(attempt, 90, "verify")
-    attempt.ports.store.verify(file.sha256, file.size, attempt.stop.check)
+    with attempt.at("verify") as working:
+        attempt.ports.store.verify(file.sha256, file.size, working)
     return file
