@@ -108,6 +108,12 @@ class Documents(ABC):
         finally:
             self._delete(f"{folder}/{token}")
 
+    def logs(self) -> Iterator[tuple[int, int]]:
+        """See Store."""
+        for ticket in filter(names.is_number, self._children("logs")):
+            for attempt in filter(names.is_number, self._children(f"logs/{ticket}")):
+                yield int(ticket), int(attempt)
+
     def remove_logs(self, ticket: int, attempt: int) -> None:
         """See Store."""
         folder = names.logs(ticket, attempt)

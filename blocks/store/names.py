@@ -10,6 +10,7 @@ from blocks.errors import InvalidInput
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_LOG = re.compile(rf"logs/(?P<ticket>{_NUMBER.pattern})/(?P<attempt>{_NUMBER.pattern})/[^/]+\.log\.gz")
 _PART = r"[A-Za-z0-9][A-Za-z0-9._+~-]*"
 _KEY = re.compile(rf"{_PART}(?:/{_PART}){{2,3}}")
 _KEY_LIMIT = 220
@@ -36,6 +37,12 @@ def log(ticket: int, attempt: int, stage: str) -> str:
     """The name of a stage's log."""
     _check(_STAGE, stage, "stage", "up to 40 lower-case letters, digits and hyphens are allowed, a letter first")
     return f"{logs(ticket, attempt)}/{stage}.log.gz"
+
+
+def parse_log(name: str) -> tuple[int, int] | None:
+    """Ticket and attempt of a log's name, None for a name that isn't a log's."""
+    match = _LOG.fullmatch(name)
+    return None if match is None else (int(match["ticket"]), int(match["attempt"]))
 
 
 def number(value: int, what: str) -> str:

@@ -151,6 +151,11 @@ class S3Store(Documents):
                 if names.blob(sha256) == name:
                     yield Blob(sha256, size)
 
+    def logs(self) -> Iterator[tuple[int, int]]:
+        """See Store: one flat listing, which takes far fewer requests than one for each ticket."""
+        found = (names.parse_log(name) for name, _ in self._listed("logs/"))
+        yield from dict.fromkeys(each for each in found if each is not None)
+
     def unfinished(self) -> tuple[Upload, ...]:
         """See Store."""
         with self._asked("Listing unfinished uploads"):

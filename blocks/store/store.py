@@ -121,8 +121,11 @@ class Store(Protocol):
     def log_uri(self, ticket: int, attempt: int, stage: str) -> str:
         """Where a stage's log is or would be."""
 
-    def check(self) -> None:
-        """List, write, read and remove; raises what hinders that, with what to do next."""
+    def logs(self) -> Iterator[tuple[int, int]]:
+        """Ticket and attempt of all that have logs, each once, in no order: a listing of every log."""
 
     def remove_logs(self, ticket: int, attempt: int) -> None:
         """Remove the attempt's logs; none is no error."""
+
+    def check(self) -> None:
+        """List, write, read and remove; raises what hinders that, with what to do next."""

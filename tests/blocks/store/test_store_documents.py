@@ -164,6 +164,20 @@ def test_remove_logs(store: Store, root: Path) -> None:
     assert store.log(7, 2, "disk") == "one\n"
 
 
+def test_logs_are_listed_by_ticket_and_attempt(store: Store, root: Path) -> None:
+    """Each attempt that has logs once, whatever else lies there, and none once they are removed."""
+    assert list(store.logs()) == []
+    for ticket, attempt, stage in ((7, 1, "disk"), (7, 1, "pack"), (7, 10, "disk"), (12, 2, "disk")):
+        store.put_log(ticket, attempt, stage, ["one"])
+    (root / "logs/notes").mkdir()
+    (root / "logs/notes/1.txt").touch()
+    (root / "logs/7/x.txt").touch()
+    assert sorted(store.logs()) == [(7, 1), (7, 10), (12, 2)]
+    for ticket, attempt in list(store.logs()):
+        store.remove_logs(ticket, attempt)
+    assert list(store.logs()) == []
+
+
 def test_documents_leave_nothing_unfinished(store: Store, make_record: Make) -> None:
     """Storing records and logs leaves no unfinished upload."""
     store.put_record(make_record(7))
