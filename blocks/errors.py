@@ -5,6 +5,7 @@ ReforgeError                 carries what went wrong and what to do next
 │   ├── InvalidInput         a value outside its grammar
 │   ├── KeyReused            an idempotency key that named another request
 │   ├── ParentRunning        the image to regenerate is still being made
+│   ├── Occupied             another run works on the ticket, or will
 │   └── PlanMoved            the archive is no longer in the state the plan was made for
 ├── Denied                   who asks may not do this                     (exit code 3)
 │   ├── UnknownUser
@@ -15,6 +16,7 @@ ReforgeError                 carries what went wrong and what to do next
 ├── NotFound                 what was named isn't there                   (exit code 4)
 ├── NotFinished              what was waited for goes on                  (exit code 1)
 ├── Stopped                  cancelled, superseded or out of its lease    (exit code 5)
+│   └── Superseded           the ticket goes on in another attempt
 ├── BuildFailed              the image can't be made from this input      (exit code 1)
 │   ├── NoOSProfile
 │   ├── UnsupportedSuite
@@ -26,7 +28,7 @@ ReforgeError                 carries what went wrong and what to do next
 │   └── StageFailed          a tool ended with an error; carries the end of its log
 ├── MachineUnfit             this machine can't do it                     (exit code 1)
 │   ├── NoSandbox            no user namespaces
-│   ├── NoSpace              not enough free disk space
+│   ├── NoSpace              not enough free disk space; worth another try
 │   └── NoProgram            a program isn't installed
 ├── Unavailable              a server can't be reached; worth another try (exit code 1)
 │   ├── MirrorUnreachable
@@ -78,6 +80,10 @@ class ParentRunning(Refused):
     """The image that shall be regenerated is still being made."""
 
 
+class Occupied(Refused):
+    """Another run works on the ticket, or will."""
+
+
 class PlanMoved(Refused):
     """The archive is no longer in the state that the plan was made for."""
 
@@ -122,6 +128,10 @@ class Stopped(ReforgeError):
     """The work was told to stop: cancelled, superseded, or its lease is lost."""
 
     exit_code = 5
+
+
+class Superseded(Stopped):
+    """The ticket goes on in another attempt: whoever works on this one speaks for its run no more."""
 
 
 class BuildFailed(ReforgeError):
@@ -169,7 +179,9 @@ class NoSandbox(MachineUnfit):
 
 
 class NoSpace(MachineUnfit):
-    """There is not enough free disk space for the build."""
+    """There is not enough free disk space for the build; others may free some."""
+
+    transient = True
 
 
 class NoProgram(MachineUnfit):

@@ -4,9 +4,10 @@ The catalog owns the truth: whatever several processes decide at once, a compare
 """
 
 from blocks.catalog.appliances import StoredAppliance
-from blocks.catalog.attempts import LEASE_SECONDS, Lease
 from blocks.catalog.catalog import Catalog
+from blocks.catalog.checkpoints import SharedCheckpoint
 from blocks.catalog.intents import Intent
+from blocks.catalog.leases import LEASE_SECONDS, Lease
 from blocks.catalog.orders import Order
 from blocks.catalog.organizations import DEFAULT, Organization
 from blocks.catalog.outputs import StageOutput
@@ -26,6 +27,7 @@ __all__ = [
     "Listed",
     "Order",
     "Organization",
+    "SharedCheckpoint",
     "StageOutput",
     "StoredAppliance",
     "TicketRequest",

@@ -11,7 +11,7 @@ from blocks.catalog.database import Database, insert_missing
 from blocks.catalog.quotas import check_appliance
 from blocks.catalog.tables import APPLIANCES
 from blocks.catalog.users import require
-from blocks.errors import NotFound, Refused
+from blocks.errors import Contradiction, NotFound, Refused
 from blocks.model import Appliance, Words, canonical, grammar
 
 
@@ -45,6 +45,21 @@ class Appliances:
             query = select(APPLIANCES).where(*same, APPLIANCES.c.version == appliance.version)
             return _replace(connection, connection.execute(query.with_for_update()).one(), appliance).id
 
+    def restore(self, number: int, user: str, appliance: Appliance) -> StoredAppliance:
+        """Make an appliance again with its id; no quota is asked.
+
+        Raises UnknownUser, Contradiction if the id is taken, Refused if the user has another of that name and version.
+        """
+        with self._database.writing() as connection:
+            require(connection, user)
+            values = {"id": number, "user": user, **_columns(appliance)}
+            new = insert_missing(connection, APPLIANCES).values(values).returning(APPLIANCES.c.id)
+            if connection.execute(new).first() is not None:
+                return StoredAppliance(id=number, user=user, appliance=appliance)
+            if connection.scalar(select(APPLIANCES.c.id).where(APPLIANCES.c.id == number)) is not None:
+                raise Contradiction(f"There is an appliance {number} already", "Restore into an empty catalog")
+            raise _another(appliance)
+
     def get(self, appliance: int) -> StoredAppliance:
         """The appliance; raises NotFound."""
         with self._database.reading() as connection:
@@ -64,15 +79,17 @@ class Appliances:
             with self._database.writing() as connection:
                 return _replace(connection, _row(connection, number), appliance)
         except IntegrityError:
-            raise Refused(
-                f"There is another appliance {appliance.name} {appliance.version}", "Choose another name or version"
-            ) from None
+            raise _another(appliance) from None
 
     def delete(self, appliance: int) -> None:
         """Remove the appliance and none of its images; raises NotFound."""
         with self._database.writing() as connection:
             _row(connection, appliance)
             connection.execute(delete(APPLIANCES).where(APPLIANCES.c.id == appliance))
+
+
+def _another(appliance: Appliance) -> Refused:
+    return Refused(f"There is another appliance {appliance.name} {appliance.version}", "Choose another name or version")
 
 
 def _replace(connection: Connection, row: Row[Any], appliance: Appliance) -> StoredAppliance:

@@ -1,38 +1,32 @@
 """The attempts: each execution of a ticket holds a lease, and only the newest may move the ticket.
 
 Every call of an attempt is fenced: once the ticket has ended, a newer attempt began or the lease was released,
-it raises Stopped with the reason and changes nothing.
+handed back or lost, it raises Stopped with the reason and changes nothing; Superseded while the ticket goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, exists, func, insert, select, update
 
-from blocks.catalog import usage
+from blocks.catalog import leases, usage
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
+from blocks.catalog.leases import LAPSED, LEASE_COLUMNS, LEASE_SECONDS, OPEN, Lease, fenced, mine, stopped
 from blocks.catalog.quotas import check_file
 from blocks.catalog.states import UNFINISHED, at_least, move, row, ticket
-from blocks.catalog.tables import ATTEMPTS, LOCKS, RECORDS, TICKETS
+from blocks.catalog.tables import ATTEMPTS, CLAIMS, LOCKS, RECORDS, TICKETS
 from blocks.catalog.tickets import find_lock, write_record
 from blocks.catalog.users import require
-from blocks.errors import Contradiction, Stopped
-from blocks.model import TERMINAL, Evidence, Lock, Record, State, Ticket, Words, canonical
+from blocks.errors import Contradiction, Occupied
+from blocks.model import TERMINAL, Evidence, Lock, Record, State, Ticket, canonical
 from blocks.model.ticket import ORDER
 
-LEASE_SECONDS = 30.0
-
-
-class Lease(Words):
-    """The right of one attempt to work on its ticket; `home` and `flow_run` tell where it runs."""
-
-    ticket: int
-    number: int
-    home: str
-    flow_run: str | None
-    in_process: bool
+RESTARTS = 2
+PATIENCE = 3.0
+_DAY = 86_400.0
 
 
 class Attempts:
@@ -41,15 +35,27 @@ class Attempts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, number: int, home: str, flow_run: str | None = None, *, in_process: bool) -> Lease:
-        """Begin a new attempt at planning, which fences every older one; raises NotFound, Stopped if it has ended."""
+    def begin(
+        self, number: int, home: str, flow_run: str | None = None, *, in_process: bool, run_count: int | None = None
+    ) -> Lease:
+        """Begin a new attempt at planning, which fences every older one; raises NotFound, Stopped if it has ended.
+
+        Raises Occupied while an attempt of another run lives, or the ticket waits for another run to begin.
+        """
         with self._database.writing() as connection:
             found = row(connection, number)
             if found["state"] in TERMINAL:
-                raise _stopped(found, None)
+                raise stopped(found, None)
+            _check_free(connection, found, flow_run)
             lease = Lease(
-                ticket=number, number=found["attempt"] + 1, home=home, flow_run=flow_run, in_process=in_process
+                ticket=number,
+                number=found["attempt"] + 1,
+                home=home,
+                flow_run=flow_run,
+                in_process=in_process,
+                run_count=run_count,
             )
+            leases.end(connection, ATTEMPTS.c.ticket == number, OPEN, lost=True)
             values = lease.model_dump() | {"begun": Now(), "expires": Now() + LEASE_SECONDS}
             connection.execute(insert(ATTEMPTS).values(values))
             changes = {"attempt": lease.number, "stage": "", "message": "", "flow_run": flow_run or found["flow_run"]}
@@ -59,33 +65,58 @@ class Attempts:
     def current(self, number: int) -> Lease | None:
         """The lease of the ticket's newest attempt, None before the first."""
         with self._database.reading() as connection:
-            return _current(connection, number)
+            return leases.current(connection, number)
+
+    def living(self, home: str) -> list[Lease]:
+        """The leases of that home that have not ended, of tickets that haven't either, oldest ticket first."""
+        newest = exists().where(TICKETS.c.id == ATTEMPTS.c.ticket, TICKETS.c.attempt == ATTEMPTS.c.number, UNFINISHED)
+        return self._list(ATTEMPTS.c.home == home, OPEN, newest)
+
+    def lost(self, home: str, within: float = _DAY) -> list[Lease]:
+        """The leases of that home that were given up as lost in the last so many seconds, oldest ticket first."""
+        return self._list(ATTEMPTS.c.home == home, ATTEMPTS.c.lost, ATTEMPTS.c.ended > Now() - within)
 
     def renew(self, lease: Lease) -> None:
         """Hold the lease for another 30 s from now; raises Stopped."""
         valid = exists().where(TICKETS.c.id == lease.ticket, TICKETS.c.attempt == lease.number, UNFINISHED)
-        change = update(ATTEMPTS).where(_mine(lease), ATTEMPTS.c.ended.is_(None), valid)
+        change = update(ATTEMPTS).where(mine(lease), OPEN, valid)
         with self._database.writing() as connection:
             renewed = connection.execute(change.values(expires=Now() + LEASE_SECONDS).returning(ATTEMPTS.c.number))
             if renewed.first() is None:
-                raise _stopped(row(connection, lease.ticket), lease)
+                raise stopped(row(connection, lease.ticket), lease)
 
     def release(self, lease: Lease) -> None:
-        """End the lease: from now on the attempt counts as dead; releasing twice is fine."""
-        change = update(ATTEMPTS).where(_mine(lease), ATTEMPTS.c.ended.is_(None))
+        """End the lease with all that it claims: from now on the attempt counts as dead; releasing twice is fine."""
+        own = (CLAIMS.c.ticket == lease.ticket, CLAIMS.c.attempt == lease.number)
         with self._database.writing() as connection:
-            connection.execute(change.values(ended=Now(), expires=Now()))
+            row(connection, lease.ticket)
+            leases.end(connection, mine(lease), OPEN)
+            connection.execute(delete(CLAIMS).where(*own))
+
+    def hand_back(self, lease: Lease) -> bool:
+        """End the lease of a run that can start again: its ticket waits for that, and the attempt isn't counted.
+
+        True only for the call that did it; False if the attempt has ended, or nobody could start it again.
+        """
+        if not lease.restarts:
+            return False
+        with self._database.writing() as connection:
+            found = row(connection, lease.ticket)
+            if found["attempt"] != lease.number or not leases.end(connection, mine(lease), OPEN, handed_back=True):
+                return False
+            reason = f"Attempt {lease.number} was handed back: what runs it was told to end; its run starts again"
+            return move(connection, lease.ticket, "requested", reason, stage="", message=reason)
 
     def advance(self, lease: Lease, state: State, percent: int, stage: str, message: str) -> Ticket:
         """Report progress; the state only goes forward. Raises Stopped, Contradiction for a step back or an end."""
         with self._database.writing() as connection:
-            found = _fenced(connection, lease)
+            found = fenced(connection, lease)
             values = {"percent": at_least(percent), "stage": stage, "message": message}
             if found["state"] == state:
                 connection.execute(update(TICKETS).where(TICKETS.c.id == lease.ticket).values(**values))
             else:
                 _check_forward(lease, found["state"], state)
-                move(connection, lease.ticket, state, message or stage, _newest(lease), **values)
+                move(connection, lease.ticket, state, message or stage, **values)
             return ticket(connection, lease.ticket)
 
     def complete(self, lease: Lease, record: Record, message: str) -> Ticket:
@@ -98,9 +129,9 @@ class Attempts:
         with self._database.writing() as connection:
             if not _recorded(connection, record):
                 require(connection, record.user)  # before the ticket, as whoever asks for one does
-                _fenced(connection, lease)
+                fenced(connection, lease)
                 check_file(connection, record.user, record.generation.file)
-                move(connection, lease.ticket, "complete", message, _newest(lease), percent=100, message=message)
+                move(connection, lease.ticket, "complete", message, percent=100, message=message)
                 write_record(connection, record, has_file=record.generation.file is not None)
                 if record.generation.outcome != "unchanged":
                     usage.count_generation(connection, lease.ticket, record.user)
@@ -109,77 +140,82 @@ class Attempts:
     def fail(self, lease: Lease, error: str) -> Ticket:
         """End the ticket in error, if it hasn't ended; raises Stopped."""
         with self._database.writing() as connection:
-            _fenced(connection, lease)
-            move(connection, lease.ticket, "error", error, _newest(lease), error=error)
+            fenced(connection, lease)
+            move(connection, lease.ticket, "error", error, error=error)
             return ticket(connection, lease.ticket)
 
     def write_lock(self, lease: Lease, lock: Lock, evidence: Evidence) -> tuple[Lock, Evidence]:
         """Write the ticket's lock, once; returns the one that counts: the first. Raises Stopped."""
         documents = {"lock": canonical(lock.document()).decode(), "evidence": canonical(evidence.document()).decode()}
         with self._database.writing() as connection:
-            _fenced(connection, lease)
+            fenced(connection, lease)
             connection.execute(insert_missing(connection, LOCKS).values(ticket=lease.ticket, **documents))
             return find_lock(connection, lease.ticket) or (lock, evidence)
 
-    def settle(self, number: int, alive: Callable[[Lease], bool | None]) -> Ticket:
-        """The ticket, ended if its attempt is dead; raises NotFound.
+    def settle(self, number: int, alive: Callable[[Lease], bool | None], *, patience: float = PATIENCE) -> Ticket:
+        """The ticket, its attempt given up as lost if that is dead; raises NotFound.
 
         `alive` tells whether the attempt lives: True, False, or None when it can't know; then the lease decides,
-        by the database's clock. A ticket that no attempt has begun is left alone.
+        by the database's clock, when it has still run out `patience` seconds later: after an outage of the database
+        the living renew first. A ticket that no attempt works on at present is left alone.
+
+        The run of a deployment starts again, so its ticket is `requested` again, twice; any other ends in error.
         """
-        lease = self._unfinished(number)
-        verdict = True if lease is None else alive(lease)
-        if lease is not None and (verdict is False or (verdict is None and self._expired(lease))):
-            with self._database.writing() as connection:
-                _bury(connection, lease, certain=verdict is False)
+        return self.settle_all((number,), alive, patience=patience)[0]
+
+    def settle_all(
+        self, numbers: Iterable[int], alive: Callable[[Lease], bool | None], *, patience: float = PATIENCE
+    ) -> list[Ticket]:
+        """Likewise for many tickets, with one wait for them all."""
+        wanted = list(numbers)
+        found = [self._working(number) for number in wanted]
+        judged = [(lease, alive(lease)) for lease in found if lease is not None]
+        doubtful = [lease for lease, verdict in judged if verdict is None and self._lapsed(lease)]
+        if any(self._lapsed(lease, OPEN) for lease in doubtful):
+            time.sleep(patience)
+        for lease in (lease for lease, verdict in judged if verdict is False):
+            self._bury(lease)
+        for lease in doubtful:
+            self._bury(lease, LAPSED)
         with self._database.reading() as connection:
-            return ticket(connection, number)
+            return [ticket(connection, number) for number in wanted]
 
-    def _unfinished(self, number: int) -> Lease | None:
+    def _working(self, number: int) -> Lease | None:
+        """The lease that may have to be given up: that of a ticket that somebody works on."""
         with self._database.reading() as connection:
-            return None if row(connection, number)["state"] in TERMINAL else _current(connection, number)
+            idle = row(connection, number)["state"] in (*TERMINAL, "requested")
+            return None if idle else leases.current(connection, number)
 
-    def _expired(self, lease: Lease) -> bool:
+    def _lapsed(self, lease: Lease, *conditions: ColumnElement[bool]) -> bool:
         with self._database.reading() as connection:
-            return bool(connection.scalar(select(_lapsed(lease))))
+            return bool(connection.scalar(select(exists().where(mine(lease), LAPSED, *conditions))))
+
+    def _bury(self, lease: Lease, *conditions: ColumnElement[bool]) -> None:
+        with self._database.writing() as connection:
+            found = row(connection, lease.ticket)
+            idle = found["state"] in (*TERMINAL, "requested")
+            if idle or found["attempt"] != lease.number:
+                return
+            if leases.end(connection, mine(lease), *conditions, lost=True):
+                state, reason = _ending(connection, lease)
+                told = {"error": reason} if state == "error" else {"stage": "", "message": reason}
+                move(connection, lease.ticket, state, reason, **told)
+
+    def _list(self, *conditions: ColumnElement[bool]) -> list[Lease]:
+        query = select(*LEASE_COLUMNS).where(*conditions).order_by(ATTEMPTS.c.ticket, ATTEMPTS.c.number)
+        with self._database.reading() as connection:
+            return [Lease.model_validate(dict(each)) for each in connection.execute(query).mappings()]
 
 
-def _current(connection: Connection, number: int) -> Lease | None:
-    columns = [ATTEMPTS.c[name] for name in Lease.model_fields]
-    query = select(*columns).where(ATTEMPTS.c.ticket == number).order_by(ATTEMPTS.c.number.desc()).limit(1)
-    found = connection.execute(query).mappings().first()
-    return None if found is None else Lease.model_validate(dict(found))
-
-
-def _mine(lease: Lease) -> ColumnElement[bool]:
-    return and_(ATTEMPTS.c.ticket == lease.ticket, ATTEMPTS.c.number == lease.number)
-
-
-def _newest(lease: Lease) -> ColumnElement[bool]:
-    return TICKETS.c.attempt == lease.number
-
-
-def _lapsed(lease: Lease) -> ColumnElement[bool]:
-    return exists().where(_mine(lease), ATTEMPTS.c.expires <= Now())
-
-
-def _fenced(connection: Connection, lease: Lease) -> RowMapping:
-    found = row(connection, lease.ticket)
-    ended = connection.execute(select(ATTEMPTS.c.ended).where(_mine(lease))).scalar_one_or_none()
-    if found["state"] in TERMINAL or found["attempt"] != lease.number or ended is not None:
-        raise _stopped(found, lease)
-    return found
-
-
-def _stopped(found: RowMapping, lease: Lease | None) -> Stopped:
-    name = f"Ticket {found['id']}"
-    if found["state"] == "cancelled":
-        return Stopped(f"{name} was cancelled: {found['message']}", "Ask for a new one to go on")
-    if found["state"] in TERMINAL:
-        return Stopped(f"{name} has ended: {found['state']}", "Ask for a new one")
-    if lease is not None and found["attempt"] != lease.number:
-        return Stopped(f"Attempt {lease.number} of ticket {found['id']} is superseded by attempt {found['attempt']}")
-    return Stopped(f"The attempt's lease on ticket {found['id']} has ended: it was released")
+def _check_free(connection: Connection, found: RowMapping, flow_run: str | None) -> None:
+    """Raise Occupied if the ticket is another run's."""
+    if flow_run is not None and flow_run == found["flow_run"]:
+        return
+    number = found["id"]
+    if found["state"] == "requested" and found["flow_run"] is not None:
+        raise Occupied(f"Ticket {number} waits for its run {found['flow_run']} to begin", "Wait for that one")
+    if leases.lives(connection, number, found["attempt"]):
+        raise Occupied(f"Attempt {found['attempt']} works on ticket {number}", "Wait for its end, or cancel the ticket")
 
 
 def _check_forward(lease: Lease, before: State, after: State) -> None:
@@ -192,13 +228,13 @@ def _recorded(connection: Connection, record: Record) -> bool:
     return document is not None and document == canonical(record.document()).decode()
 
 
-def _bury(connection: Connection, lease: Lease, *, certain: bool) -> None:
-    conditions = [_newest(lease)] if certain else [_newest(lease), _lapsed(lease)]
-    state, reason = _ending(lease)
-    move(connection, lease.ticket, state, reason, *conditions, error=reason)
-
-
-def _ending(lease: Lease) -> tuple[State, str]:
-    """What becomes of a ticket whose attempt is dead."""
-    where = "its process" if lease.in_process else "the run of its deployment"
-    return "error", f"Attempt {lease.number} was lost: {where} is gone. Run it again; finished stages are reused"
+def _ending(connection: Connection, lease: Lease) -> tuple[State, str]:
+    """What becomes of a ticket whose attempt is lost."""
+    where = "the run of its deployment" if lease.restarts else "its process"
+    told = f"Attempt {lease.number} was lost: {where} is gone"
+    earlier = (ATTEMPTS.c.ticket == lease.ticket, ATTEMPTS.c.number < lease.number, ATTEMPTS.c.lost)
+    before = connection.scalar(select(func.count()).where(*earlier)) or 0
+    if lease.restarts and before < RESTARTS:
+        return "requested", f"{told}; its run starts again (restart {before + 1} of {RESTARTS})"
+    tried = f", after {before} restarts" if lease.restarts else ""
+    return "error", f"{told}{tried}. Run it again; finished stages are reused"

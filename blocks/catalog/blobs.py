@@ -1,4 +1,4 @@
-"""References of records to blobs in the store.
+"""References of records and shared checkpoints to blobs in the store.
 
 Taking a reference and deleting a blob exclude each other: whoever drops the last reference dooms the blob in
 the same transaction, and a doomed blob can't be taken until the store has removed it and it is forgotten here.
@@ -8,34 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, Row, delete, exists, select, update
+from sqlalchemy import Connection, Row, delete, exists, or_, select, update
 
 from blocks.catalog.database import Database, insert_missing
+from blocks.catalog.leases import Lease, fenced
 from blocks.catalog.states import row as ticket_row
-from blocks.catalog.tables import BLOB_REFERENCES, BLOBS
+from blocks.catalog.tables import BLOB_REFERENCES, BLOBS, CHECKPOINTS
 from blocks.errors import Contradiction
 
 
 class Blobs:
-    """Which records need which blobs."""
+    """Which blobs are needed, and by which records."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def take(self, ticket: int, blobs: Mapping[str, int]) -> tuple[str, ...]:
+    def take(self, ticket: int, blobs: Mapping[str, int], lease: Lease | None = None) -> tuple[str, ...]:
         """Reference blobs (sha256 to size in bytes) for a ticket's record; taking twice is fine.
 
         Returns those that are doomed and were therefore not taken: once they are forgotten, take and upload
-        them again. Raises NotFound for the ticket, Contradiction for a size other than the known one.
+        them again. Raises NotFound for the ticket, Contradiction for a size other than the known one, and for
+        an attempt that takes them by its lease Stopped.
         """
         with self._database.writing() as connection:
-            ticket_row(connection, ticket)
-            new = [{"sha256": sha256, "size": size, "doomed": False} for sha256, size in sorted(blobs.items())]
-            if new:
-                connection.execute(insert_missing(connection, BLOBS), new)
-            rows = _locked(connection, blobs)
-            _check_sizes(rows, blobs)
-            doomed = [row.sha256 for row in rows if row.doomed]
+            if lease is None:
+                ticket_row(connection, ticket)
+            else:
+                fenced(connection, lease)
+            doomed = note(connection, blobs)
             kept = [{"ticket": ticket, "sha256": sha256} for sha256 in sorted(blobs) if sha256 not in doomed]
             if kept:
                 connection.execute(insert_missing(connection, BLOB_REFERENCES), kept)
@@ -46,11 +46,9 @@ class Blobs:
         mine = select(BLOB_REFERENCES.c.sha256).where(BLOB_REFERENCES.c.ticket == ticket)
         with self._database.writing() as connection:
             held = connection.scalars(mine).all()
-            _locked(connection, held)
+            lock(connection, held)
             connection.execute(delete(BLOB_REFERENCES).where(BLOB_REFERENCES.c.ticket == ticket))
-            needed = exists().where(BLOB_REFERENCES.c.sha256 == BLOBS.c.sha256)
-            doom = update(BLOBS).where(BLOBS.c.sha256.in_(held), ~needed).values(doomed=True)
-            return tuple(sorted(connection.scalars(doom.returning(BLOBS.c.sha256))))
+            return doom(connection, held)
 
     def doomed(self) -> tuple[str, ...]:
         """The blobs that the store still has to remove, for whoever finishes what a crash left."""
@@ -63,7 +61,25 @@ class Blobs:
             connection.execute(delete(BLOBS).where(BLOBS.c.sha256 == sha256, BLOBS.c.doomed))
 
 
-def _locked(connection: Connection, blobs: Iterable[str]) -> list[Row[tuple[str, int, bool]]]:
+def note(connection: Connection, blobs: Mapping[str, int]) -> list[str]:
+    """Know these blobs (sha256 to size in bytes), lock them, and tell which are doomed; raises Contradiction."""
+    new = [{"sha256": sha256, "size": size, "doomed": False} for sha256, size in sorted(blobs.items())]
+    if new:
+        connection.execute(insert_missing(connection, BLOBS), new)
+    rows = lock(connection, blobs)
+    _check_sizes(rows, blobs)
+    return [row.sha256 for row in rows if row.doomed]
+
+
+def doom(connection: Connection, blobs: Iterable[str]) -> tuple[str, ...]:
+    """Doom those of the locked blobs that nobody needs any more; returns them."""
+    record = exists().where(BLOB_REFERENCES.c.sha256 == BLOBS.c.sha256)
+    checkpoint = exists().where(CHECKPOINTS.c.sha256 == BLOBS.c.sha256)
+    change = update(BLOBS).where(BLOBS.c.sha256.in_(list(blobs)), ~or_(record, checkpoint)).values(doomed=True)
+    return tuple(sorted(connection.scalars(change.returning(BLOBS.c.sha256))))
+
+
+def lock(connection: Connection, blobs: Iterable[str]) -> list[Row[tuple[str, int, bool]]]:
     """The blobs' rows, locked in one order, so that two who want the same ones wait instead of dying."""
     query = select(BLOBS).where(BLOBS.c.sha256.in_(list(blobs))).order_by(BLOBS.c.sha256)
     return list(connection.execute(query.with_for_update()).all())

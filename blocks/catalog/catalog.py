@@ -7,10 +7,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from blocks.catalog import schema
+from blocks.catalog import restoration, schema
 from blocks.catalog.appliances import Appliances
 from blocks.catalog.attempts import Attempts
 from blocks.catalog.blobs import Blobs
+from blocks.catalog.checkpoints import Checkpoints
+from blocks.catalog.claims import Claims
 from blocks.catalog.database import Database
 from blocks.catalog.events import Events
 from blocks.catalog.intents import Intents
@@ -37,7 +39,9 @@ class Catalog:
         self.attempts = Attempts(database)
         self.events = Events(database)
         self.receipts = Receipts(database)
+        self.claims = Claims(database)
         self.blobs = Blobs(database)
+        self.checkpoints = Checkpoints(database)
         self.outputs = Outputs(database)
         self.intents = Intents(database)
 
@@ -50,6 +54,11 @@ class Catalog:
     def prepare(cls, url: str) -> Self:
         """Likewise, after creating or migrating it when needed; quick when not; raises CatalogUnavailable."""
         return cls._after(schema.prepare, url)
+
+    def leap(self, beyond: int = 0) -> None:
+        """Give new tickets and appliances ids from 1000 above the greatest on; of tickets also above `beyond`."""
+        with self.database.writing() as connection:
+            restoration.leap(connection, beyond)
 
     def close(self) -> None:
         """Close its connections."""

@@ -8,6 +8,7 @@ from sqlalchemy import delete, select
 
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
+from blocks.catalog.leases import Lease, fenced
 from blocks.catalog.tables import INTENTS
 from blocks.errors import Contradiction
 from blocks.model import Words
@@ -29,10 +30,15 @@ class Intents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open(self, key: str, kind: str, ticket: int, attempt: int) -> Intent:
-        """Commit an intent, once; raises Contradiction if the key stands for something else."""
+    def open(self, key: str, kind: str, ticket: int, attempt: int, lease: Lease | None = None) -> Intent:
+        """Commit an intent, once; raises Contradiction if the key stands for something else.
+
+        Raises Stopped for an attempt that opens it by its lease and may not write any more.
+        """
         values = {"key": key, "kind": kind, "ticket": ticket, "attempt": attempt}
         with self._database.writing() as connection:
+            if lease is not None:
+                fenced(connection, lease)
             connection.execute(insert_missing(connection, INTENTS).values(values | {"opened": Now()}))
             row = connection.execute(select(INTENTS).where(INTENTS.c.key == key)).mappings().one()
         intent = Intent.model_validate(dict(row))

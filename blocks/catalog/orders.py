@@ -1,19 +1,25 @@
-"""The orders: what a ticket asks of the run that works on it, and the tickets that no run works on yet."""
+"""The orders: what a ticket asks of the run that works on it, and the tickets that no run works on at present."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database
 from blocks.catalog.states import TICKET_COLUMNS, move, row
 from blocks.catalog.tables import TICKETS
-from blocks.model import Format, Policy, Recipe, Ticket, Words
+from blocks.model import Format, Policy, Recipe, Ticket, Words, canonical
 
 
 class Order(Words):
-    """What a run is handed with its ticket; `image` is the parent, None for a first generation."""
+    """What a run is handed with its ticket; `image` is the parent, None for a first generation.
+
+    `blocks` are the names of the blocks that it was asked with, each by its parameter.
+    """
 
     user: str
     appliance: int
@@ -23,6 +29,7 @@ class Order(Words):
     plan: str | None
     format: Format
     compress: bool
+    blocks: Mapping[str, str | None]
     token: str = Field(repr=False)
 
 
@@ -34,7 +41,8 @@ class Orders:
 
     def get(self, number: int) -> Order:
         """The ticket's order; raises NotFound."""
-        columns = (TICKETS.c[name] for name in ("user", "appliance", "parent", "policy", "rebuild", "plan", "token"))
+        names = ("user", "appliance", "parent", "policy", "rebuild", "plan", "token", "blocks")
+        columns = [TICKETS.c[name] for name in names]
         with self._database.reading() as connection:
             row(connection, number)
             found = connection.execute(select(*columns, TICKETS.c.recipe).where(TICKETS.c.id == number)).one()
@@ -48,27 +56,35 @@ class Orders:
             plan=found.plan,
             format=recipe.format,
             compress=recipe.compress,
+            blocks=json.loads(found.blocks or "{}"),
             token=found.token,
         )
+
+    def ask_with(self, number: int, blocks: Mapping[str, str | None]) -> None:
+        """Note the names of the blocks that a ticket is asked with, once; raises NotFound."""
+        first = (TICKETS.c.id == number) & TICKETS.c.blocks.is_(None)
+        with self._database.writing() as connection:
+            row(connection, number)
+            connection.execute(update(TICKETS).where(first).values(blocks=canonical(dict(blocks)).decode()))
 
     def undispatched(self, seconds: float) -> list[int]:
         """The tickets that were requested longer ago than that, and that no run was found for, oldest first."""
         old = TICKETS.c.created < Now() - seconds
-        query = select(TICKETS.c.id).where(*_IDLE, TICKETS.c.flow_run.is_(None), old).order_by(TICKETS.c.id)
+        query = select(TICKETS.c.id).where(_REQUESTED, TICKETS.c.flow_run.is_(None), old).order_by(TICKETS.c.id)
         with self._database.reading() as connection:
             return [int(number) for number in connection.scalars(query)]
 
     def waiting(self) -> list[Ticket]:
-        """The tickets whose run has not begun, oldest first."""
-        query = select(*TICKET_COLUMNS).where(*_IDLE, TICKETS.c.flow_run.is_not(None)).order_by(TICKETS.c.id)
+        """The tickets whose run has not begun, or has to start again (`attempt` > 0), oldest first."""
+        query = select(*TICKET_COLUMNS).where(_REQUESTED, TICKETS.c.flow_run.is_not(None)).order_by(TICKETS.c.id)
         with self._database.reading() as connection:
             return [Ticket.model_validate(dict(each)) for each in connection.execute(query).mappings()]
 
     def end(self, number: int, error: str) -> bool:
-        """End a ticket in error that no attempt has begun; True only for the call that did it; raises NotFound."""
+        """End a ticket in error that waits for its run; True only for the call that did it; raises NotFound."""
         with self._database.writing() as connection:
             row(connection, number)
-            return move(connection, number, "error", error, *_IDLE, error=error)
+            return move(connection, number, "error", error, _REQUESTED, error=error)
 
 
-_IDLE = (TICKETS.c.state == "requested", TICKETS.c.attempt == 0)
+_REQUESTED = TICKETS.c.state == "requested"

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, select, update
 
 from blocks.catalog.clock import Now
 from blocks.catalog.events import append
-from blocks.catalog.tables import TICKETS
+from blocks.catalog.tables import CLAIMS, TICKETS
 from blocks.errors import NotFound
 from blocks.model import TERMINAL, State, Ticket
 
 TICKET_COLUMNS = [TICKETS.c[name] for name in Ticket.model_fields]
+_WORKING: tuple[State, ...] = ("building", "storing", "verifying")
 UNFINISHED = TICKETS.c.state.not_in(sorted(TERMINAL))
 
 
 def move(
     connection: Connection, ticket: int, state: State, reason: str, *conditions: ColumnElement[bool], **values: Any
 ) -> bool:
-    """Set the state of an unfinished ticket that meets the conditions; tells whether it was this call that did."""
+    """Set the state of an unfinished ticket that meets the conditions; tells whether it was this call that did.
+
+    With the end of an attempt and with the next one's begin the ticket gives up what it claimed.
+    """
     if state in TERMINAL:
         values["finished"] = Now()
     change = update(TICKETS).where(TICKETS.c.id == ticket, UNFINISHED, *conditions).values(state=state, **values)
     if connection.execute(change.returning(TICKETS.c.id)).first() is None:
         return False
+    if state not in _WORKING:
+        connection.execute(delete(CLAIMS).where(CLAIMS.c.ticket == ticket))
     append(connection, ticket, state, reason)
     return True
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from blocks.catalog.clock import Moment
 
-REVISION = "0003"
+REVISION = "0004"
 
 METADATA = MetaData(
     naming_convention={
@@ -93,6 +93,7 @@ TICKETS = Table(
     Column("token", String(100), nullable=False),
     Column("plan", String(16)),
     Column("recipe", Text, nullable=False),
+    Column("blocks", Text),
     Index(None, "user"),
     Index(None, "appliance"),
     Index(None, "parent"),
@@ -111,6 +112,18 @@ ATTEMPTS = Table(
     Column("begun", Moment, nullable=False),
     Column("expires", Moment, nullable=False),
     Column("ended", Moment),
+    Column("run_count", Integer),
+    Column("handed_back", Boolean, nullable=False, default=False),
+    Column("lost", Boolean, nullable=False, default=False),
+)
+
+CLAIMS = Table(
+    "claims",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("ticket", ForeignKey("tickets.id"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Index(None, "ticket"),
 )
 
 EVENTS = Table(
@@ -172,6 +185,20 @@ BLOB_REFERENCES = Table(
     METADATA,
     Column("ticket", ForeignKey("tickets.id"), primary_key=True),
     Column("sha256", ForeignKey("blobs.sha256"), primary_key=True),
+    Index(None, "sha256"),
+)
+
+CHECKPOINTS = Table(
+    "checkpoints",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("stage", String(20), nullable=False),
+    Column("sha256", ForeignKey("blobs.sha256"), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("content", String(64), nullable=False),
+    Column("content_size", BigInteger, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("used", Moment, nullable=False),
     Index(None, "sha256"),
 )
 

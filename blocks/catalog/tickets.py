@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
+from blocks.catalog import usage
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
 from blocks.catalog.events import append
 from blocks.catalog.lineage import head
 from blocks.catalog.quotas import check_file, check_generation
+from blocks.catalog.restoration import adopt, restore
 from blocks.catalog.states import TICKET_COLUMNS, UNFINISHED, move, row, ticket
 from blocks.catalog.tables import LOCKS, RECORDS, TICKETS
 from blocks.catalog.users import require
@@ -123,10 +125,8 @@ class Tickets:
         """The tickets of this user, appliance and parent, oldest first; `live` leaves out those that have ended."""
         wanted = {"user": user, "appliance": appliance, "parent": parent}
         conditions = [TICKETS.c[name] == value for name, value in wanted.items() if value is not None]
-        query = select(*TICKET_COLUMNS).where(*conditions, *([UNFINISHED] if live else []))
         with self._database.reading() as connection:
-            rows = connection.execute(query.order_by(TICKETS.c.id)).mappings().all()
-        return [Ticket.model_validate(dict(row)) for row in rows]
+            return _tickets(connection, *conditions, *([UNFINISHED] if live else []))
 
     def keyed(self, key: str | None) -> int | None:
         """The ticket that the idempotency key gave, None if it gave none yet."""
@@ -194,10 +194,47 @@ class Tickets:
         with self._database.writing() as connection:
             require(connection, record.user)
             check_file(connection, record.user, record.generation.file if has_file else None)
-            number = _adopt(connection, record)
+            number = adopt(connection, record)
             write_record(connection, record.model_copy(update={"ticket": number}), has_file=has_file)
             append(connection, number, "complete", "imported from its record")
             return ticket(connection, number)
+
+    def restore(self, record: Record, *, has_file: bool) -> Ticket:
+        """Make the ticket again that a record was written for, with its id, user, appliance and parent.
+
+        No quota is asked, what it made counts. Raises UnknownUser, Contradiction if there is a ticket of that id.
+        """
+        with self._database.writing() as connection:
+            require(connection, record.user)
+            restore(connection, record)
+            write_record(connection, record, has_file=has_file)
+            if record.generation.outcome != "unchanged":
+                usage.count_generation(connection, record.ticket, record.user, record.generation.created)
+            append(connection, record.ticket, "complete", "restored from its record")
+            return ticket(connection, record.ticket)
+
+    def forget_keys(self, seconds: float) -> tuple[int, ...]:
+        """Forget the idempotency keys of the tickets that ended longer ago than that; returns those, oldest first."""
+        old = (~UNFINISHED, TICKETS.c.finished < Now() - seconds, TICKETS.c.key.is_not(None))
+        with self._database.writing() as connection:
+            forgotten = connection.scalars(update(TICKETS).where(*old).values(key=None).returning(TICKETS.c.id))
+            return tuple(sorted(forgotten))
+
+    def ended(self, within: float) -> tuple[Ticket, ...]:
+        """The tickets that ended in the last so many seconds, oldest first."""
+        with self._database.reading() as connection:
+            return tuple(_tickets(connection, ~UNFINISHED, TICKETS.c.finished >= Now() - within))
+
+    def ended_before(self, seconds: float) -> set[int]:
+        """The tickets that ended longer ago than that."""
+        query = select(TICKETS.c.id).where(~UNFINISHED, TICKETS.c.finished < Now() - seconds)
+        with self._database.reading() as connection:
+            return set(connection.scalars(query))
+
+
+def _tickets(connection: Connection, *conditions: ColumnElement[bool]) -> list[Ticket]:
+    query = select(*TICKET_COLUMNS).where(*conditions).order_by(TICKETS.c.id)
+    return [Ticket.model_validate(dict(row)) for row in connection.execute(query).mappings()]
 
 
 def _listed(recipe: str, document: str | None, *, has_file: bool) -> Listed:
@@ -272,28 +309,6 @@ def _settle_parent(connection: Connection, request: TicketRequest, number: int) 
 def _parent(connection: Connection, number: int) -> Row[Any] | None:
     columns = (TICKETS.c.appliance, TICKETS.c.user, TICKETS.c.state)
     return connection.execute(select(*columns).where(TICKETS.c.id == number).with_for_update()).first()
-
-
-def _adopt(connection: Connection, record: Record) -> int:
-    generation = record.generation
-    parent = None if generation.parent is None else _parent(connection, generation.parent)
-    related = parent is not None and (parent.appliance, parent.user) == (record.appliance, record.user)
-    new = insert(TICKETS).values(
-        user=record.user,
-        appliance=record.appliance,
-        parent=generation.parent if related else None,
-        policy=generation.policy,
-        rebuild=False,
-        state="complete",
-        percent=100,
-        attempt=record.attempt,
-        created=generation.created,
-        finished=Now(),
-        parameters=digest(record.document()),
-        token=secrets.token_urlsafe(),
-        recipe=canonical(generation.recipe.document()).decode(),
-    )
-    return int(connection.execute(new.returning(TICKETS.c.id)).scalar_one())
 
 
 def _column(connection: Connection, number: int, name: str) -> str:

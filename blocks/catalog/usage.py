@@ -46,9 +46,9 @@ def keeps(connection: Connection, user: str, sha256: str) -> bool:
     return connection.execute(_files(user).where(RECORDS.c.file == sha256)).first() is not None
 
 
-def count_generation(connection: Connection, ticket: int, user: str) -> None:
-    """Count a generation that succeeded; that stays when its image is deleted."""
-    connection.execute(insert(GENERATIONS).values(ticket=ticket, user=user, finished=Now()))
+def count_generation(connection: Connection, ticket: int, user: str, finished: datetime | None = None) -> None:
+    """Count a generation that succeeded, now unless told when; that stays when its image is deleted."""
+    connection.execute(insert(GENERATIONS).values(ticket=ticket, user=user, finished=finished or Now()))
 
 
 def _files(user: str) -> Select[tuple[str]]:

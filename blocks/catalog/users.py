@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, select, update
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
 from blocks.catalog.organizations import DEFAULT, require_organization
-from blocks.catalog.tables import APPLIANCES, USERS
+from blocks.catalog.tables import APPLIANCES, ORGANIZATIONS, USERS
 from blocks.errors import (
     ForeignAppliance,
     InactiveUser,
@@ -93,6 +93,22 @@ class Users:
             added = connection.execute(insert_missing(connection, USERS).values(values).returning(USERS.c.name)).first()
             if added is None:
                 raise Refused(f"A user named {name} exists already", "Choose another name, or change that user")
+            return _account(_row(connection, name))
+
+    def restore(self, name: str, organization: str = DEFAULT) -> Account:
+        """The account, made again inactive and without password or right unless there is one; its organisation too."""
+        values = {
+            "name": _NewUser.parse({"name": name}, "user").name,
+            "entitlements": "[]",
+            "roles": "[]",
+            "active": False,
+            "created": Now(),
+            "organization": organization,
+        }
+        with self._database.writing() as connection:
+            tenant = {"name": organization, "created": Now()}
+            connection.execute(insert_missing(connection, ORGANIZATIONS).values(tenant))
+            connection.execute(insert_missing(connection, USERS).values(values))
             return _account(_row(connection, name))
 
     def get(self, name: str) -> Account:

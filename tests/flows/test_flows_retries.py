@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from blocks.admission import admit
-from blocks.catalog.attempts import Lease
+from blocks.catalog import Lease
 from blocks.errors import CatalogUnavailable, StageFailed
 from blocks.model import Record, State, Ticket
 from blocks.model.request import Regeneration
@@ -127,8 +127,7 @@ def test_a_superseded_attempt_leaves_the_newer_one_alone(first: Summary, ports: 
     from tasks.attempt import Attempt, _receipt  # noqa: PLC0415 (what a superseded run does at its end)
 
     ticket, _ = admit(ports, _request(ports, first))
-    old = ports.catalog.attempts.begin(ticket.id, ports.home_id, in_process=True)
-    new = ports.catalog.attempts.begin(ticket.id, ports.home_id, in_process=True)
+    old, new = (ports.catalog.attempts.begin(ticket.id, ports.home_id, "run", in_process=True) for _ in range(2))
     keys = [f"{ticket.id}/{lease.number}/image.qcow2" for lease in (old, new)]
     for key, lease in zip(keys, (old, new), strict=True):
         ports.catalog.intents.open(key, "upload", ticket.id, lease.number)

@@ -24,7 +24,7 @@ def _states(catalog: Catalog, ticket: int) -> list[str]:
 
 
 def _again(catalog: Catalog, lease: Lease) -> Lease:
-    return catalog.attempts.begin(lease.ticket, "home-2", "run-2", in_process=False)
+    return catalog.attempts.begin(lease.ticket, "home-2", "run-1", in_process=False)
 
 
 def _expires(catalog: Catalog, lease: Lease) -> datetime:
@@ -73,7 +73,7 @@ def test_a_new_attempt_starts_at_planning_and_keeps_the_percent(catalog: Catalog
     catalog.attempts.advance(lease, "storing", 80, "upload", "storing the image")
     second = _again(catalog, lease)
     ticket = catalog.tickets.get(lease.ticket)
-    assert (second.number, ticket.state, ticket.percent, ticket.flow_run) == (2, "planning", 80, "run-2")
+    assert (second.number, ticket.state, ticket.percent, ticket.flow_run) == (2, "planning", 80, "run-1")
     assert catalog.attempts.advance(second, "building", 20, "rootfs", "").percent == 80
 
 

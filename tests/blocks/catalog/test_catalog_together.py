@@ -153,7 +153,7 @@ def test_a_blob_is_either_taken_or_doomed(catalog: Catalog, url: str, together: 
 
 
 def _begin(catalog: Catalog, _number: int, ticket: int) -> list[int]:
-    return [catalog.attempts.begin(ticket, "home", in_process=True).number for _ in range(10)]
+    return [catalog.attempts.begin(ticket, "home", "run", in_process=True).number for _ in range(10)]
 
 
 def test_every_attempt_has_its_own_number(catalog: Catalog, url: str, together: Together, order: TicketRequest) -> None:

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from blocks import liveness
-from blocks.catalog.attempts import Lease
+from blocks.catalog import Lease
 from blocks.model import Ticket
 from blocks.ports import Ports
 from tests.deployments.command_line.conftest import Call, eventually
