@@ -6,7 +6,7 @@ the same transaction, and a doomed blob can't be taken until the store has remov
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from sqlalchemy import Connection, Row, delete, exists, or_, select, update
 
@@ -54,6 +54,18 @@ class Blobs:
         """The blobs that the store still has to remove, for whoever finishes what a crash left."""
         with self._database.reading() as connection:
             return tuple(connection.scalars(select(BLOBS.c.sha256).where(BLOBS.c.doomed).order_by(BLOBS.c.sha256)))
+
+    def remove(self, sha256: str, remove: Callable[[str], object]) -> bool:
+        """Have a doomed blob removed from the store while nobody can take it, and forget it; False if it isn't doomed.
+
+        Whoever does that at the same time removes nothing that was stored again meanwhile.
+        """
+        with self._database.writing() as connection:
+            if not any(row.doomed for row in lock(connection, (sha256,))):
+                return False
+            remove(sha256)
+            connection.execute(delete(BLOBS).where(BLOBS.c.sha256 == sha256))
+        return True
 
     def forget(self, sha256: str) -> None:
         """Remove a doomed blob from the books after the store removed it; any other stays."""
