@@ -16,21 +16,13 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from secrets import SystemRandom
 
+from tests.servers.manifests import variables
 from tests.waiting import wait_until
 
 _PRIVATE = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
 # Below those that the kernel hands out to connections: the port stays free while a server is down.
 _PORTS = range(20000, 32768)
-# Which modules of prefect-redis take the place of what one process keeps in its memory.
-_SHARED = {
-    "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
-    "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
-    "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
-    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
-    "PREFECT_SERVER_WORKER_CHANNEL_CLEANUP_QUEUE_STORAGE": "prefect_redis.cleanup_queue",
-}
-# Two who register the block types at the same time get into each other's way, and one ends: so one does.
-_REGISTERED = {"PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false"}
+_REDIS = ("PREFECT_REDIS_MESSAGING_URL", "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_URL", "PREFECT_SERVER_DOCKET_URL")
 
 
 @dataclass
@@ -113,18 +105,17 @@ def one(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Pre
 def several(
     folder: Path, database: str, redis: str, servers: int = 2, settings: Mapping[str, str] | None = None
 ) -> Iterator[Prefect]:
-    """Processes on an empty database (an URL for asyncpg) and one for the services, who share what happens by Redis."""
-    shared = {**_SHARED, "PREFECT_API_DATABASE_CONNECTION_URL": database, "PREFECT_API_DATABASE_MIGRATE_ON_START": "0"}
-    shared |= {"PREFECT_REDIS_MESSAGING_URL": redis, "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_URL": redis}
-    shared |= {"PREFECT_SERVER_DOCKET_URL": redis, **(settings or {})}
-    environment = _environment(folder, shared)
+    """Processes on an empty database (a URL for asyncpg) and one for the services, who share what happens by Redis.
+
+    They are told what the production manifest tells them. The types of our blocks are registered when one is saved.
+    """
+    shared = {**variables("servers.env"), "PREFECT_API_DATABASE_CONNECTION_URL": database}
+    environment = _environment(folder, {**shared, **dict.fromkeys(_REDIS, redis), **(settings or {})})
     argv = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"]
     done = subprocess.run(argv, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     services = Program(("server", "services", "start"), environment, folder / "services.log")
-    first = _server(folder, "server-1", environment, "--no-services")
-    others = {**environment, **_REGISTERED}
-    all_of_them = (first, *(_server(folder, f"server-{n}", others, "--no-services") for n in range(2, servers + 1)))
+    all_of_them = tuple(_server(folder, f"server-{n}", environment, "--no-services") for n in range(1, servers + 1))
     with ExitStack() as ending:
         for program in (*all_of_them, services):
             _begin(ending, program)
