@@ -180,6 +180,12 @@ class Attempts:
         with self._database.reading() as connection:
             return [ticket(connection, number) for number in wanted]
 
+    def dead(self, numbers: Iterable[int], alive: Callable[[Lease], bool | None]) -> list[Lease]:
+        """The leases of those tickets that look dead at present; `settle_all` is what decides."""
+        found = [lease for lease in map(self._working, numbers) if lease is not None]
+        judged = [(lease, alive(lease)) for lease in found]
+        return [lease for lease, verdict in judged if verdict is False or (verdict is None and self._lapsed(lease))]
+
     def _working(self, number: int) -> Lease | None:
         """The lease that may have to be given up: that of a ticket that somebody works on."""
         with self._database.reading() as connection:

@@ -74,13 +74,16 @@ class Blobs:
 
 
 def note(connection: Connection, blobs: Mapping[str, int]) -> list[str]:
-    """Know these blobs (sha256 to size in bytes), lock them, and tell which are doomed; raises Contradiction."""
+    """Know these blobs (sha256 to size in bytes), lock them, and tell which are doomed; raises Contradiction.
+
+    One that was removed while this waited for it counts as doomed.
+    """
     new = [{"sha256": sha256, "size": size, "doomed": False} for sha256, size in sorted(blobs.items())]
     if new:
         connection.execute(insert_missing(connection, BLOBS), new)
     rows = lock(connection, blobs)
     _check_sizes(rows, blobs)
-    return [row.sha256 for row in rows if row.doomed]
+    return sorted(blobs.keys() - {row.sha256 for row in rows if not row.doomed})
 
 
 def doom(connection: Connection, blobs: Iterable[str]) -> tuple[str, ...]:

@@ -46,10 +46,11 @@ class Intents:
             raise Contradiction(f"The intent {key} belongs to ticket {intent.ticket}, attempt {intent.attempt}")
         return intent
 
-    def close(self, key: str) -> None:
-        """Forget an intent whose effect is settled; closing twice is fine."""
+    def close(self, key: str) -> bool:
+        """Forget an intent whose effect is settled; True only for the call that did it."""
+        closing = delete(INTENTS).where(INTENTS.c.key == key).returning(INTENTS.c.key)
         with self._database.writing() as connection:
-            connection.execute(delete(INTENTS).where(INTENTS.c.key == key))
+            return connection.execute(closing).first() is not None
 
     def pending(self, ticket: int | None = None) -> list[Intent]:
         """The intents that are open (of the ticket), oldest first."""

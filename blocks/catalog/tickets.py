@@ -213,12 +213,15 @@ class Tickets:
             append(connection, record.ticket, "complete", "restored from its record")
             return ticket(connection, record.ticket)
 
-    def forget_keys(self, seconds: float) -> tuple[int, ...]:
-        """Forget the idempotency keys of the tickets that ended longer ago than that; returns those, oldest first."""
+    def forget_keys(self, seconds: float, *, dry: bool = False) -> tuple[int, ...]:
+        """Forget the idempotency keys of the tickets that ended longer ago than that; returns those, oldest first.
+
+        With `dry` they are only returned.
+        """
         old = (~UNFINISHED, TICKETS.c.finished < Now() - seconds, TICKETS.c.key.is_not(None))
-        with self._database.writing() as connection:
-            forgotten = connection.scalars(update(TICKETS).where(*old).values(key=None).returning(TICKETS.c.id))
-            return tuple(sorted(forgotten))
+        change = update(TICKETS).where(*old).values(key=None).returning(TICKETS.c.id)
+        with self._database.reading() if dry else self._database.writing() as connection:
+            return tuple(sorted(connection.scalars(select(TICKETS.c.id).where(*old) if dry else change)))
 
     def ended(self, within: float) -> tuple[Ticket, ...]:
         """The tickets that ended in the last so many seconds, oldest first."""
