@@ -7,7 +7,7 @@ from blocks.model import Format
 from blocks.model.request import FirstGeneration
 from blocks.model.summary import Summary
 from blocks.ports import Ports
-from flows.boundary import cancellable
+from flows.boundary import bounded
 from tasks.attempt import answerable, attempting
 from tasks.authorise import authorise
 from tasks.build import build
@@ -20,7 +20,7 @@ from tasks.verify import verify
 
 
 @flow(name="generate-image", flow_run_name="generate {user}/{appliance}", persist_result=False)
-@cancellable
+@bounded
 def generate_image(
     user: str,
     appliance: int,

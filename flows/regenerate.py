@@ -12,7 +12,7 @@ from blocks.model import Policy
 from blocks.model.request import Regeneration
 from blocks.model.summary import Summary
 from blocks.ports import Ports
-from flows.boundary import cancellable
+from flows.boundary import bounded
 from tasks.attempt import answerable, attempting
 from tasks.authorise import authorise
 from tasks.build import build
@@ -29,7 +29,7 @@ _Choice = Annotated[Policy | None, WithJsonSchema({"enum": [*get_args(Policy), N
 
 
 @flow(name="regenerate-image", flow_run_name="regenerate {user}/{appliance}/{image}", persist_result=False)
-@cancellable
+@bounded
 def regenerate_image(
     user: str,
     appliance: int,

@@ -20,8 +20,8 @@ from prefect.logging import get_run_logger
 
 from blocks import liveness
 from blocks.builder import Job
-from blocks.catalog.attempts import Lease
-from blocks.errors import NotFound, ReforgeError, Refused, Stopped
+from blocks.catalog import Lease
+from blocks.errors import NotFound, Occupied, ReforgeError, Refused, Stopped, Superseded, Unavailable
 from blocks.model import State, Ticket
 from blocks.model.request import Regeneration, Request
 from blocks.ports import Ports
@@ -87,6 +87,14 @@ class Attempt:
                 self.ports.store.put_log(self.ticket, self.lease.number, stage, whole)
 
 
+class Elsewhere(Exception):
+    """Signal: another run works on the ticket, will, or has; whoever wanted to waits for its end instead."""
+
+    def __init__(self, ticket: int) -> None:
+        super().__init__(ticket)
+        self.ticket = ticket
+
+
 class _Reporter:
     """Takes a stage's lines: each into the whole log, at most so many a second into the run's log."""
 
@@ -118,29 +126,44 @@ class _Reporter:
 
 @contextlib.contextmanager
 def attempting(ports: Ports, ticket: Ticket) -> Iterator[Attempt]:
-    """Work on the ticket as its newest attempt; on any end but completion the ticket ends in error or cancelled."""
-    run = runtime.flow_run.get_id()
-    lease = ports.catalog.attempts.begin(ticket.id, ports.home_id, run, in_process=runtime.deployment.get_id() is None)
+    """Work on the ticket as its newest attempt; on any end but completion the ticket ends in error or cancelled.
+
+    It doesn't end if its run can be started again and the process was told to end. Raises Elsewhere.
+    """
+    lease = _begin(ports, ticket)
     attempt = Attempt(ports, lease, StopToken())
     with liveness.holding(ports.home, lease):
         try:
             sweep(ports)
-            with watched(ports, lease, attempt.stop, run):
+            with watched(ports, lease, attempt.stop, lease.flow_run):
                 yield attempt
         except Stopped:
-            _receipt(attempt)
+            with contextlib.suppress(Unavailable):
+                _receipt(attempt)
             raise
         except ReforgeError as error:
             _fail(attempt, str(error))
             raise
-        except TerminationSignal:
-            _terminated(attempt, run)
+        except (TerminationSignal, KeyboardInterrupt):
+            _terminated(attempt)
             raise
         except BaseException as error:  # the run boundary: whatever it was, the ticket must not stay open
             _fail(attempt, f"The run broke off: {error!r}. Run it again; finished stages are reused")
             raise
         finally:
-            ports.catalog.attempts.release(lease)
+            with contextlib.suppress(Unavailable):  # then it is over soon
+                ports.catalog.attempts.release(lease)
+
+
+def _begin(ports: Ports, ticket: Ticket) -> Lease:
+    if ticket.terminal:
+        raise Elsewhere(ticket.id)
+    run, in_process = runtime.flow_run.get_id(), runtime.deployment.get_id() is None
+    count = runtime.flow_run.get_run_count()
+    try:
+        return ports.catalog.attempts.begin(ticket.id, ports.home_id, run, in_process=in_process, run_count=count)
+    except (Occupied, Stopped):
+        raise Elsewhere(ticket.id) from None
 
 
 @contextlib.contextmanager
@@ -185,19 +208,28 @@ def _dead(ports: Ports, name: str) -> bool:
     return ticket.isdigit() and number.isdigit() and not liveness.lives(ports.home, int(ticket), int(number))
 
 
-def _terminated(attempt: Attempt, run: str | None) -> None:
-    """The process was told to end: by a cancel in Prefect, or because whatever runs it ends."""
-    if cancelling(run):
+def _terminated(attempt: Attempt) -> None:
+    """The process was told to end: by a cancel in Prefect, or because whatever runs it ends.
+
+    What can be started again is handed back then, and raises Superseded.
+    """
+    if cancelling(attempt.lease.flow_run):
         attempt.ports.catalog.tickets.cancel(attempt.ticket, "cancelled in Prefect")
         _receipt(attempt)
+    elif attempt.lease.restarts:
+        attempt.ports.catalog.attempts.hand_back(attempt.lease)
+        _receipt(attempt)
+        raise Superseded(f"Attempt {attempt.lease.number} was handed back: its process was told to end")
     else:
         _fail(attempt, "The run broke off: its process was told to end. Run it again; finished stages are reused")
 
 
 def _fail(attempt: Attempt, error: str) -> None:
-    with contextlib.suppress(Stopped):
-        attempt.ports.catalog.attempts.fail(attempt.lease, error)
-    _receipt(attempt)
+    """End the ticket in error; if the catalog can't be told, whoever reads it later finds the attempt lost."""
+    with contextlib.suppress(Unavailable):
+        with contextlib.suppress(Stopped):
+            attempt.ports.catalog.attempts.fail(attempt.lease, error)
+        _receipt(attempt)
 
 
 def _receipt(attempt: Attempt) -> None:

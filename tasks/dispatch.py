@@ -26,7 +26,8 @@ DEPLOYMENT = "on-demand"
 def dispatch(ports: Ports, number: int, blocks: Mapping[str, str | None]) -> Ticket:
     """Have the ticket worked on by its flow's deployment; one that has ended or has its run is left as it is.
 
-    `blocks` are the names that the run opens its ports by. A ticket whose run was cancelled in Prefect is cancelled.
+    `blocks` are the names that the run opens its ports by, unless the ticket was asked for with others. A ticket whose
+    run was cancelled in Prefect is cancelled.
     Raises NotFound if nothing is deployed, Refused, PrefectUnavailable.
     """
     ticket = ports.catalog.tickets.get(number)
@@ -34,7 +35,7 @@ def dispatch(ports: Ports, number: int, blocks: Mapping[str, str | None]) -> Tic
         return ticket
     order = ports.catalog.orders.get(number)
     with asking() as client:
-        run = _run(client, ticket, order, blocks)
+        run = _run(client, ticket, order, order.blocks or blocks)
     ports.catalog.tickets.set_flow_run(number, str(run.id))
     if run.state is not None and run.state.is_cancelled():
         ports.catalog.tickets.cancel(number, "cancelled in Prefect before it began")

@@ -15,14 +15,16 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import PrefectException
 
-from blocks.catalog.attempts import LEASE_SECONDS, Lease
-from blocks.errors import CatalogUnavailable, Stopped
+from blocks.catalog import Lease
+from blocks.errors import CatalogUnavailable, Stopped, Superseded
+from blocks.model import Ticket
 from blocks.ports import Ports
 from blocks.stop import StopToken
 
 _TICKET_SECONDS = 1.0
 _RUN_SECONDS = 2.0
 _RENEW_SECONDS = 10.0
+_OUTAGE_SECONDS = 600.0
 _PATIENCE = 2.0
 
 
@@ -38,7 +40,10 @@ class Watcher:
         self._renewed = time.monotonic()
 
     def watch(self) -> None:
-        """Look about once a second until the attempt ends or has to stop."""
+        """Look about once a second until the attempt ends or has to stop.
+
+        A database that doesn't answer is asked again for minutes: whether the lease was lost meanwhile it will tell.
+        """
         while not self._ended.wait(_TICKET_SECONDS) and not self._stop.is_set():
             self._look()
 
@@ -62,15 +67,20 @@ class Watcher:
                 self._renewed = now
             ticket = self._ports.catalog.tickets.get(self._lease.ticket)
         except Stopped as stopped:
-            self._stop.set(stopped.what)
+            self._stop.set(stopped.what, type(stopped))
         except CatalogUnavailable as error:
-            if now - self._renewed > LEASE_SECONDS:
-                self._stop.set(f"the lease is lost, as the catalog doesn't answer: {error.what}")
+            if now - self._renewed > _OUTAGE_SECONDS:
+                self._stop.set(f"the lease is lost, as the catalog doesn't answer: {error.what}", Superseded)
         else:
-            if ticket.state == "cancelled":
-                self._stop.set(f"ticket {ticket.id} was cancelled: {ticket.message}")
-            elif ticket.attempt != self._lease.number:
-                self._stop.set(f"attempt {ticket.attempt} has taken over")
+            self._heed(ticket)
+
+    def _heed(self, ticket: Ticket) -> None:
+        if ticket.attempt != self._lease.number:
+            self._stop.set(f"attempt {ticket.attempt} has taken over", Superseded)
+        elif ticket.state == "requested":
+            self._stop.set(f"attempt {ticket.attempt} was handed back, or taken for lost", Superseded)
+        elif ticket.state == "cancelled":
+            self._stop.set(f"ticket {ticket.id} was cancelled: {ticket.message}")
 
     def _ask(self, client: SyncPrefectClient, run: UUID) -> None:
         with contextlib.suppress(httpx.HTTPError, PrefectException, CatalogUnavailable):

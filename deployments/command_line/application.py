@@ -59,6 +59,30 @@ def up(*, port: Annotated[int | None, Parameter(validator=Limits(gte=1, lt=2**16
     return 0
 
 
+@application.command
+def worker(
+    *,
+    pool: str = "reforge",
+    name: str | None = None,
+    limit: Annotated[int | None, Parameter(validator=Limits(gte=1))] = None,
+    blocks: str | None = None,
+) -> int:
+    """Run what the deployments of a work pool are asked for on this machine, until interrupted.
+
+    What it works on when it is told to end is given back, and goes on elsewhere or when a worker is there again.
+
+    Args:
+        pool: The work pool.
+        name: What Prefect calls this worker; the host's name and more unless given.
+        limit: How many runs at a time; what cores, memory and free disk space allow unless given.
+        blocks: The name of the Prefect blocks with catalog, store and builder; `main` as far as there is one.
+    """
+    from deployments.worker import work  # noqa: PLC0415 - heavy
+
+    work(pool, name, limit, blocks)
+    return 0
+
+
 for _command in (plan, generate, regenerate, status, cancel, images, packages, diff, verify, download, housekeeping):
     application.command(_command)
 for _group in (record, appliance, user, organization, quota, schedule):

@@ -45,6 +45,22 @@ def address(home: Path) -> str | None:
     return None if entry is None or entry.process() is None else entry.address
 
 
+def mend(home: Path, report: Callable[[str], None]) -> None:
+    """Start the home's server again, at its port, if it died although it is in use; raises PrefectUnavailable."""
+    home = home.absolute()
+    if not _died(home):
+        return
+    with _alone(home, report):
+        if (entry := _died(home)) is not None:
+            report("The Prefect server has died")
+            process.start(home, report, entry.port)
+
+
+def _died(home: Path) -> Entry | None:
+    entry = entries.read(home)
+    return entry if entry is not None and entry.process() is None else None
+
+
 @contextmanager
 def _shared(home: Path, report: Callable[[str], None], port: int | None) -> Iterator[str]:
     home.mkdir(parents=True, exist_ok=True)

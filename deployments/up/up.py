@@ -19,6 +19,8 @@ from deployments.embedded.named import named_address, shown
 
 _LOCK = "up.lock"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_MOMENT = 0.2
+_PAUSE = 1.0
 
 
 def up(ports: Ports, port: int | None = None) -> None:
@@ -28,7 +30,7 @@ def up(ports: Ports, port: int | None = None) -> None:
     """
     with _alone(ports.home) as alone:
         if alone:
-            _serve(ports.home, port)
+            _serve(ports, port)
         else:
             tell(f"It is up already. {_where(embedded.address(ports.home))}")
 
@@ -57,20 +59,62 @@ def _is_up(home: Path) -> bool:
     return False
 
 
-def _serve(home: Path, port: int | None) -> None:
-    ended = threading.Event()
-    before = {each: signal.signal(each, lambda *_: ended.set()) for each in _SIGNALS}
+def _serve(ports: Ports, port: int | None) -> None:
+    own = named_address() is None
+    told = threading.Event()
+    before = {each: signal.signal(each, lambda *_: told.set()) for each in _SIGNALS}
     try:
-        with embedded.server(home, tell, port=port) as address:
-            from deployments.up.runner import serving  # noqa: PLC0415 - Prefect is imported after its server is named
+        with embedded.server(ports.home, tell, port=port) as address, _minded(ports.home if own else None):
+            from deployments.keeping import kept  # noqa: PLC0415 - Prefect is imported after its server is named
 
-            with serving(ended) as names:
-                tell(f"Serving {', '.join(names)}. {_where(address)} (Ctrl-C ends it)")
-                ended.wait()
-                tell("Ending …")
+            with kept(ports, tell):
+                _serve_again(ports, told, address)
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _serve_again(ports: Ports, told: threading.Event, address: str) -> None:
+    """Serve until told to end; a runner that can't go on is replaced once the API answers again."""
+    from deployments.up.runner import serving  # noqa: PLC0415 - Prefect is imported after its server is named
+
+    served_before = False
+    while not told.is_set():
+        try:
+            with serving(ports) as (names, broken):
+                tell(f"Serving {', '.join(names)}. {_where(address)} (Ctrl-C ends it)")
+                served_before = True
+                while not told.wait(_MOMENT) and not broken():
+                    pass
+                tell("Ending …" if told.is_set() else "The runner has ended")
+        except PrefectUnavailable as error:
+            if not served_before:
+                raise
+            tell(str(error))
+            told.wait(_PAUSE)
+
+
+@contextmanager
+def _minded(home: Path | None) -> Iterator[None]:
+    """Have the home's own server started again whenever it dies; None if it is somebody else's."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_mind, args=(home, ended), name="mind the server", daemon=True)
+    if home is not None:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if home is not None:
+            thread.join()
+
+
+def _mind(home: Path, ended: threading.Event) -> None:
+    while not ended.wait(_PAUSE):
+        try:
+            embedded.mend(home, tell)
+        except PrefectUnavailable as error:
+            tell(str(error))
 
 
 def _where(address: str | None) -> str:
