@@ -35,6 +35,7 @@ ReforgeError                 carries what went wrong and what to do next
 │   ├── CatalogUnavailable
 │   ├── StoreUnavailable
 │   └── PrefectUnavailable
+├── MirrorRefused            the mirror answers, and its archive can't be used (exit code 1)
 ├── StoreRefused             the store answers, and refuses for good      (exit code 1)
 └── Contradiction            stored state that can't be: an invariant was broken (exit code 1)
 """
@@ -204,6 +205,10 @@ class CatalogUnavailable(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """The store doesn't answer."""
+
+
+class MirrorRefused(ReforgeError):
+    """The package mirror answers, and its archive can't be used: no such suite, no right, a wrong signature."""
 
 
 class StoreRefused(ReforgeError):

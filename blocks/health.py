@@ -9,9 +9,6 @@ from pathlib import Path
 from blocks.settings import Settings
 from blocks.store.credentials import Credentials
 
-_LEAST = 4 * 10**9
-"""The disk space in bytes that a small image's build reserves."""
-
 
 def catalog(url: str) -> str:
     """Open the catalog and tell its schema; raises CatalogUnavailable, InvalidInput, NoProgram."""
@@ -33,11 +30,11 @@ def store(url: str, keys: Credentials | None = None) -> str:
 def builder(home: Path) -> str:
     """Make a build's namespaces and reserve disk space below the home; raises NoSandbox, NoProgram, NoSpace."""
     from blocks.builder import Job, sandbox  # noqa: PLC0415 - heavy
-    from blocks.builder.space import Space  # noqa: PLC0415 - heavy
+    from blocks.builder.space import USUAL, Space  # noqa: PLC0415 - heavy
 
     sandbox.check(Job())
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with Space(home / "reservations").reserved(_LEAST):
+    with Space(home / "reservations").reserved(USUAL):
         free = shutil.disk_usage(home).free
     return f"This machine gives a sandbox to build in, and {free / 1e9:.0f} GB are free at {home}"
 

@@ -11,6 +11,7 @@ from typing import Self
 from blocks.builder import Builder
 from blocks.catalog import Catalog
 from blocks.settings import Settings
+from blocks.sharing import Sharing
 from blocks.store import Store, open_store
 
 _GIGABYTE = 10**9
@@ -25,6 +26,7 @@ class Ports:
     catalog: Catalog
     store: Store
     builder: Builder
+    sharing: Sharing
 
     @classmethod
     def open(cls, settings: Settings | None = None, *, prepare: bool = False) -> Self:
@@ -36,15 +38,18 @@ class Ports:
         home = settings.home.absolute()
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         store = open_store(settings.store(), settings.store_keys())
+        url = settings.catalog()
+        catalog = Catalog.prepare(url) if prepare else Catalog.open(url)
+        limit = int(settings.shared_gigabytes * _GIGABYTE)
+        sharing = Sharing(catalog, store, on=settings.shares(), limit=limit)
         builder = Builder(
             home,
             cache_limit=int(settings.cache_gigabytes * _GIGABYTE),
             pool_limit=int(settings.pool_gigabytes * _GIGABYTE),
             keeper=store,
+            library=sharing,
         )
-        url = settings.catalog()
-        catalog = Catalog.prepare(url) if prepare else Catalog.open(url)
-        return cls(home, _identity(home), catalog, store, builder)
+        return cls(home, _identity(home), catalog, store, builder, sharing)
 
     def __enter__(self) -> Self:
         return self

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     store_url: str | None = None
     cache_gigabytes: Gigabytes = 20
     pool_gigabytes: Gigabytes = 10
+    share_stages: bool | None = None
+    shared_gigabytes: Gigabytes = 50
     _store_keys: Credentials | None = PrivateAttr(default=None)
 
     @classmethod
@@ -54,6 +56,10 @@ class Settings(BaseSettings):
     def store(self) -> str:
         """The store's URL; the embedded one is a folder below the home."""
         return self.store_url or (self.home.absolute() / "store").as_uri()
+
+    def shares(self) -> bool:
+        """Whether finished stages go into the store for other machines: unless told, if it is one of several's."""
+        return self.store().startswith("s3:") if self.share_stages is None else self.share_stages
 
     def store_keys(self) -> Credentials | None:
         """The keys to the store that a block gave; None for what this machine's AWS variables and files say."""

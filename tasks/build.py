@@ -1,4 +1,4 @@
-"""Step build: one stage of the image, made or found."""
+"""Step build: one stage of the image, found here or in the library, waited for, or made."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import contextlib
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
-from blocks.builder import STAGES, Built, Order, identities
+from blocks.builder import STAGES, Built, Job, Order, identities
 from blocks.errors import CatalogUnavailable, Unreproducible
 from blocks.model import StageName, StageResult
 from blocks.planning import Prior, Prospect
 from tasks import present
 from tasks.attempt import Attempt
+from tasks.claim import claimed
+from tasks.share import share
 from tasks.step import step
 
 _MILESTONES = ("reforge: ", "Fetch", "Unpacking ")
 _PERCENT: dict[StageName, int] = {"rootfs": 10, "disk": 60, "pack": 70}
 _END: dict[StageName, int] = {"rootfs": 60, "disk": 70, "pack": 80}
 _STEP = 4
+_MADE: WeakKeyDictionary[Attempt, dict[StageName, Built]] = WeakKeyDictionary()
+"""What each attempt of this process has made, so that a step that is tried again doesn't take it for found."""
 
 
 @step("build", minutes=120, tag="build", shown="build {stage}")
@@ -27,13 +32,33 @@ def build(attempt: Attempt, stage: StageName, start: Prior, prospect: Prospect, 
     attempt.advance("building", _PERCENT[stage], stage, f"Stage {stage}, {STAGES.index(stage) + 1} of {len(STAGES)}")
     present.progress(attempt, _PERCENT[stage], stage)
     order = Order(start.recipe, prospect.lock, attempt.name, rebuild)
-    expected = _expected(attempt, start, identities(start.recipe, prospect.lock)[stage])
     with attempt.at(stage) as working, present.logged(attempt, stage) as logged:
         job = replace(logged, report=_told(attempt, stage, logged.report, working))
-        built = attempt.ports.builder.run(stage, order, job, expected)
-        if not built.result.reused:
-            _record(attempt, built.result)
-    return built
+        return _obtained(attempt, stage, order, job, start)
+
+
+def _obtained(attempt: Attempt, stage: StageName, order: Order, job: Job, start: Prior) -> Built:
+    """The stage's output, made by nobody else at the same time; a rebuild makes it whatever others do."""
+    digest = identities(order.recipe, order.lock)[stage]
+    made = _MADE.setdefault(attempt, {})
+    if not order.rebuild and stage not in made and (found := attempt.ports.builder.find(stage, order, job)):
+        return share(attempt, found, order, job) if _own(attempt, digest) else found
+    alone = contextlib.nullcontext() if order.rebuild else claimed(attempt, stage, digest, _PERCENT[stage], job)
+    with alone:
+        if stage not in made:
+            built = attempt.ports.builder.run(stage, order, job, _expected(attempt, start, digest))
+            if built.result.reused:
+                return built
+            made[stage] = built
+        _record(attempt, made[stage].result)
+        made[stage] = share(attempt, made[stage], order, job)
+    return made[stage]
+
+
+def _own(attempt: Attempt, digest: str) -> bool:
+    """Whether an earlier attempt of the ticket made the stage, or one that could tell nobody: it may lack sharing."""
+    known = attempt.ports.catalog.outputs.get(digest)
+    return known is None or known.ticket == attempt.ticket
 
 
 def _told(

@@ -1,22 +1,38 @@
 """What makes a function a step: a Prefect task that retries transient faults, and nothing else.
 
-Neither results nor caching are Prefect's here: the catalog and the checkpoints decide what is done already.
+Prefect counts the tries and begins the next one at once. The growing delay before it is waited out here, where a
+cancel is heard; Prefect's own sleep hears nothing. Neither results nor caching are Prefect's: the catalog and the
+checkpoints decide what is done already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import functools
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import exponential_backoff
+from prefect.context import TaskRunContext
 
-from blocks.errors import ReforgeError
+from blocks.builder import space
+from blocks.errors import CatalogUnavailable, ReforgeError
+from blocks.stop import StopToken
+from tasks.attempt import Attempt
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
+
+_TRIES = 1000
+_LEAST = 600.0
+"""The seconds that a step goes on trying even if its own limit is shorter: as long as its run outlasts an outage."""
+_LONGEST = 60.0
+_JITTER = 0.25
+_DOUBLINGS = 6
 
 
 def step(
@@ -26,21 +42,75 @@ def step(
 
     `shown` is what a run of it is called on the run's page; it may name the step's parameters in braces.
     """
-    return task(
-        name=name,
-        task_run_name=shown or name,
-        tags=[f"reforge:{tag}"],
-        retries=3,
-        retry_delay_seconds=exponential_backoff(backoff_factor=2),
-        retry_jitter_factor=0.5,
-        retry_condition_fn=transient,
-        timeout_seconds=minutes * 60,
-        cache_policy=NO_CACHE,
-        persist_result=False,
-    )
+
+    def make(function: Callable[_Parameters, _Result]) -> Task[_Parameters, _Result]:
+        made = task(
+            name=name,
+            task_run_name=shown or name,
+            tags=[f"reforge:{tag}"],
+            retries=_TRIES,
+            retry_delay_seconds=0,
+            retry_condition_fn=transient,
+            timeout_seconds=minutes * 60,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+        )
+        return made(_patient(function))
+
+    return make
 
 
-def transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether the failure may pass by itself: a server that didn't answer."""
+def transient(again: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Whether the failure may pass by itself, and the step has time left: a server that didn't answer, a full disk."""
     failure = state.data
-    return isinstance(failure, ReforgeError) and failure.transient
+    return isinstance(failure, ReforgeError) and failure.transient and _left(again, run) > 0
+
+
+def delay(tries: int) -> float:
+    """The seconds to wait after so many tries: 1, 2, 4 … at most 60, each a little more or less."""
+    jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+    return min(_LONGEST, jitter * 2.0 ** min(tries - 1, _DOUBLINGS))
+
+
+def _left(again: Task[..., Any], run: TaskRun) -> float:
+    """The seconds that the step may still go on trying."""
+    began = run.start_time or datetime.now(UTC)
+    return max(again.timeout_seconds or 0, _LEAST) - (datetime.now(UTC) - began).total_seconds()
+
+
+def _patient(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """The function, that after a transient failure waits before it lets Prefect try again."""
+
+    @functools.wraps(function)
+    def run(*arguments: _Parameters.args, **named: _Parameters.kwargs) -> _Result:
+        context = next(iter((*arguments, *named.values())), None)
+        with _waiting(context if isinstance(context, Attempt) else None), space.translated("The step"):
+            return function(*arguments, **named)
+
+    return run
+
+
+@contextlib.contextmanager
+def _waiting(attempt: Attempt | None) -> Iterator[None]:
+    try:
+        yield
+    except ReforgeError as error:
+        current = TaskRunContext.get()
+        if current is None or not error.transient or _left(current.task, current.task_run) <= 0:
+            raise
+        seconds = delay(current.task_run.run_count)
+        if attempt is None:
+            StopToken().wait(seconds)
+            raise
+        _tell(attempt, f"{error.what}. Trying again in {seconds:.0f} s")
+        attempt.stop.wait(seconds)
+        attempt.stop.check()
+        raise
+
+
+def _tell(attempt: Attempt, message: str) -> None:
+    """Let the ticket's user know what is waited for, if the catalog takes it."""
+    with contextlib.suppress(CatalogUnavailable):
+        ticket = attempt.ports.catalog.tickets.get(attempt.ticket)
+        if not ticket.terminal:
+            attempt.advance(ticket.state, ticket.percent, ticket.stage, message)

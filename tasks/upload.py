@@ -24,7 +24,7 @@ def upload(attempt: Attempt, start: Prior, prospect: Prospect, packed: Built) ->
     ports = attempt.ports
     name = filename(start.recipe, attempt.ticket)
     key = f"{attempt.ticket}/{attempt.lease.number}/{name}"
-    ports.catalog.intents.open(key, "upload", attempt.ticket, attempt.lease.number)
+    ports.catalog.intents.open(key, "upload", attempt.ticket, attempt.lease.number, attempt.lease)
     with attempt.at("upload") as working:
         blob = _stored(attempt, prospect, packed, key, working)
         ports.catalog.intents.close(key)
@@ -38,9 +38,9 @@ def _stored(attempt: Attempt, prospect: Prospect, packed: Built, key: str, worki
     """Store and reference all blobs; those that a delete is about to remove are removed first and stored again."""
     ports = attempt.ports
     for _ in range(_TRIES):
-        blob = ports.store.upload(packed.checkpoint.path, key, working)
+        blob = ports.store.upload(packed.checkpoint.path, key, working, expected=packed.stored)
         blobs = {blob.sha256: blob.size, **kept(attempt, prospect.lock)}
-        doomed = ports.catalog.blobs.take(attempt.ticket, blobs)
+        doomed = ports.catalog.blobs.take(attempt.ticket, blobs, attempt.lease)
         if not doomed:
             return blob
         for sha256 in doomed:

@@ -10,15 +10,16 @@ from blocks.settings import Gigabytes, Settings
 
 
 class ReforgeBuilder(Block):
-    """How much disk space the caches of a building machine may take."""
+    """What the caches of a building machine may take, and whether it shares what it has made."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
     _block_type_name = "Reforge Builder"
     _block_type_slug = "reforge-builder"
     _block_schema_capabilities: ClassVar[list[str]] = ["check"]
     _description = (
-        "How much disk space Reforge may use for its caches on a machine that builds images. "
-        "Name it in a flow's parameter `builder`. REFORGE_CACHE_GIGABYTES and REFORGE_POOL_GIGABYTES in the "
+        "How much disk space Reforge may use for its caches on a machine that builds images, and whether its finished "
+        "stages are kept in the store for other machines. Name it in a flow's parameter `builder`. "
+        "REFORGE_CACHE_GIGABYTES, REFORGE_POOL_GIGABYTES, REFORGE_SHARE_STAGES and REFORGE_SHARED_GIGABYTES in the "
         "environment of the flow's process override it."
     )
     _code_example = """\
@@ -41,6 +42,17 @@ builder.save("main", overwrite=True)
         title="Package pool (GB)",
         description="The most that package files may take, in GB; the least used go first.",
     )
+    share_stages: bool | None = Field(
+        default=None,
+        title="Share stages",
+        description="Keep finished stages in the store, so that other machines need not make them again. "
+        "Empty: if the store is a bucket.",
+    )
+    shared_gigabytes: Gigabytes = Field(
+        default=50,
+        title="Shared stages (GB)",
+        description="The most that finished stages may take in the store, in GB; housekeeping removes the least used.",
+    )
 
     def check(self) -> str:
         """Make a build's namespaces on this machine and reserve space; raises NoSandbox, NoProgram, NoSpace."""
@@ -48,4 +60,9 @@ builder.save("main", overwrite=True)
 
     def settings(self) -> dict[str, object]:
         """What it says, as fields of Settings."""
-        return {"cache_gigabytes": self.cache_gigabytes, "pool_gigabytes": self.pool_gigabytes}
+        return {
+            "cache_gigabytes": self.cache_gigabytes,
+            "pool_gigabytes": self.pool_gigabytes,
+            "share_stages": self.share_stages,
+            "shared_gigabytes": self.shared_gigabytes,
+        }

@@ -1,7 +1,7 @@
 """The builder: resolves recipes and runs stages on this machine, below one home folder.
 
-A stage whose digest is known already is looked up, not run. With `rebuild` it is run all the same and must arrive at
-the same bytes: the first output of a digest owns it.
+A stage whose digest is known already is looked up, here and then in the library, not run. With `rebuild` it is run all
+the same and must arrive at the same bytes: the first output of a digest owns it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from typing import cast
 
 import psutil
 
-from blocks.builder import changelog, sandbox
+from blocks.builder import changelog, parcel, sandbox, space
 from blocks.builder.archive import Archive
 from blocks.builder.checkpoints import Checkpoint, Checkpoints
 from blocks.builder.job import Job
+from blocks.builder.library import Library, Shared
 from blocks.builder.order import Order, Workshop
 from blocks.builder.pool import Keeper, Pool
 from blocks.builder.process import ProgramFailed
@@ -42,17 +43,25 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class Built:
-    """A finished stage: its result, and the checkpoint that holds its output."""
+    """A finished stage: its result, the checkpoint that holds its output, and the output's sha256 if it is stored."""
 
     result: StageResult
     checkpoint: Checkpoint
+    stored: str | None = None
 
 
 class Builder:
     """Builds below `home`: `cache/` (apt, pool, tools, index, checkpoints), `work/` and `reservations/`."""
 
     def __init__(
-        self, home: Path, *, cache_limit: int, pool_limit: int, keeper: Keeper | None = None, tmpfs: bool = True
+        self,
+        home: Path,
+        *,
+        cache_limit: int,
+        pool_limit: int,
+        keeper: Keeper | None = None,
+        library: Library | None = None,
+        tmpfs: bool = True,
     ) -> None:
         cache = home / "cache"
         self._work = home / "work"
@@ -66,8 +75,10 @@ class Builder:
         self._checkpoints = Checkpoints(cache / "checkpoints", cache_limit)
         self._space = Space(home / "reservations")
         self._keeper = keeper
+        self._library = library
         self._tmpfs = tmpfs
 
+    @space.translated("Resolving the packages")
     def resolve(self, recipe: Recipe, parent: Lock | None, job: Job) -> Resolution:
         """The recipe's lock in the archive's present state; its index object is kept for the stage rootfs."""
         resolution = resolve(recipe, parent, self._archive, job)
@@ -113,11 +124,38 @@ class Builder:
             workshop.have([by_name[change.name] for change in changes.upgraded], job)
             return changes.model_copy(update={"upgraded": changelog.explained(changes.upgraded, find)})
 
+    def find(self, stage: StageName, order: Order, job: Job) -> Built | None:
+        """The stage's output if it need not be made: this machine has it, or another has left it in the library."""
+        began = time.monotonic()
+        name = identities(order.recipe, order.lock)[stage]
+        if not self._checkpoints.has(stage, name) and self._shared(name) is None:
+            return None
+        with self._checkpoints.building(name, job):
+            found = self._checkpoints.find(stage, name, job) or self._bring(name, job)
+        return None if found is None else _built(found, time.monotonic() - began, reused=True)
+
     @contextlib.contextmanager
-    def _workplace(self, order: Order, job: Job) -> Iterator[None]:
-        """Reserve disk space and have a work folder for the order, both gone afterwards."""
-        packages = (*order.lock.packages, *order.lock.tools)
-        need = _GROWTH * sum(package.size for package in packages)
+    def parcelled(self, built: Built, order: Order, job: Job) -> Iterator[Path]:
+        """The stage's output as one file for the library, gone afterwards; raises NotFound if it was trimmed already.
+
+        An output that is compressed is its own parcel.
+        """
+        before = built.checkpoint
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(self._checkpoints.held(before))
+            except FileNotFoundError:
+                raise NotFound(f"The cache has dropped the output of the stage {before.stage}") from None
+            if before.stage == "pack" and pack.packing(order.recipe).compression != "none":
+                yield before.path
+                return
+            path = stack.enter_context(self._workplace(order, before.size, job)) / "parcel"
+            parcel.pack(before.path, path, job.stop.check)
+            yield path
+
+    @contextlib.contextmanager
+    def _workplace(self, order: Order, need: int, job: Job) -> Iterator[Path]:
+        """Reserve disk space in bytes and have a work folder for the order, both gone afterwards."""
         folder = self._work / order.name
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._space.reserved(need))
@@ -125,7 +163,7 @@ class Builder:
             folder.mkdir(parents=True, exist_ok=True)
             stack.callback(job.released, f"work folder {order.name}")
             stack.callback(sandbox.remove, folder, job)
-            yield
+            yield folder
 
     def sweep(self, dead: Callable[[str], bool], job: Job) -> tuple[str, ...]:
         """Remove what dead processes left: work folders whose order's name is `dead`, half-made entries."""
@@ -139,6 +177,7 @@ class Builder:
             *(f"half-made entry {name}" for name in partial),
         )
 
+    @space.translated("Building")
     def run(self, stage: StageName, order: Order, job: Job, expected: str | None = None) -> Built:
         """Have the stage's output: looked up, or made from the output of the stage before.
 
@@ -149,14 +188,45 @@ class Builder:
         name = identities(order.recipe, order.lock)[stage]
         with self._checkpoints.building(name, job):
             found = self._checkpoints.find(stage, name, job)
+            if found is None and not order.rebuild:
+                found = self._bring(name, job)
             if found is None or order.rebuild:
                 sandbox.check(job)
-                with self._source(stage, order, job) as source, self._workplace(order, job), self._pool.used():
+                need = _GROWTH * sum(package.size for package in (*order.lock.packages, *order.lock.tools))
+                with self._source(stage, order, job) as source, self._workplace(order, need, job), self._pool.used():
                     maker = self._maker(stage, name, order, source, job)
                     made = self._settle(*self._checkpoints.keep(stage, name, maker, job), found, expected)
                 self._pool.trim((*order.lock.packages, *order.lock.tools))
                 return _built(made, time.monotonic() - began, reused=False)
         return _built(found, time.monotonic() - began, reused=True)
+
+    def _shared(self, name: str) -> Shared | None:
+        return None if self._library is None else self._library.find(name)
+
+    def _bring(self, name: str, job: Job) -> Checkpoint | None:
+        """Have what the library has for a digest as if it were made here; None, and dropped there, if it is damaged."""
+        shared = self._shared(name)
+        if shared is None or self._library is None:
+            return None
+        job.report(f"Fetching the stage {shared.stage} from the store, {shared.size / 1e6:.1f} MB")
+        with contextlib.suppress(NotFound, CorruptFile), self._space.reserved(shared.size + shared.content_size):
+            made, partial = self._checkpoints.keep(shared.stage, name, self._opener(shared, self._library, job), job)
+            if made.sha256 == shared.content:
+                return self._checkpoints.publish(made, partial)
+            shutil.rmtree(partial)
+        job.report(f"The store's copy of the stage {shared.stage} is damaged: it is made again")
+        self._library.drop(shared)
+        return None
+
+    @staticmethod
+    def _opener(shared: Shared, library: Library, job: Job) -> Callable[[Path], Mapping[str, int]]:
+        def make(folder: Path) -> Mapping[str, int]:
+            library.fetch(shared, folder / "parcel", job.stop.check)
+            parcel.unpack(folder / "parcel", folder / "data", job.stop.check)
+            (folder / "parcel").unlink(missing_ok=True)
+            return shared.facts
+
+        return make
 
     def _settle(self, made: Checkpoint, partial: Path, first: Checkpoint | None, expected: str | None) -> Checkpoint:
         """Publish what was made, if it has the bytes that were made before."""

@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 import psutil
 
+from blocks.builder import space
 from blocks.builder.job import Job
 from blocks.errors import NoProgram, ReforgeError
 
@@ -78,7 +79,7 @@ def tied(argv: Sequence[str]) -> list[str]:
 def run(
     argv: Sequence[str], job: Job, *, data: bytes = b"", environment: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
-    """Run `argv` to its end and return its lines of output; raises ProgramFailed or Stopped."""
+    """Run `argv` to its end and return its lines of output; raises ProgramFailed, NoSpace or Stopped."""
     job.stop.check()
     with _memory(data) as source:
         process = subprocess.Popen(
@@ -96,7 +97,9 @@ def run(
     finally:
         _end(process)
     if status != 0:
-        raise ProgramFailed(argv[0], status, tuple(lines)[-_TAIL:])
+        tail = tuple(lines)[-_TAIL:]
+        space.check(argv[0], tail)
+        raise ProgramFailed(argv[0], status, tail)
     return tuple(lines)
 
 

@@ -6,15 +6,43 @@ A reservation is a file below the home, locked by the process that holds it; an 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from filelock import FileLock
 
-from blocks.errors import NoSpace
+from blocks.errors import MachineUnfit, NoSpace
+
+USUAL = 4 * 10**9
+"""The bytes that a small image's build reserves."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SAID = ("No space left on device", "Disk quota exceeded")
+_NO_DISK = ("unshare failed", "namespace")
+"""The kernel says the same of a machine that gives no more namespaces."""
+_HINT = "Free some space, or raise the quota; the build goes on then"
+
+
+@contextlib.contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise NoSpace for a file system that is full while `doing` something."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        raise NoSpace(f"{doing} failed: {error.strerror}{where}", _HINT) from error
+
+
+def check(program: str, lines: Iterable[str]) -> None:
+    """Raise NoSpace if a program that failed says that a file system is full."""
+    for line in lines:
+        if any(words in line for words in _SAID) and not any(words in line for words in _NO_DISK):
+            raise NoSpace(f"{program} failed: {line}", _HINT)
 
 
 class Space:
@@ -26,7 +54,7 @@ class Space:
 
     @contextlib.contextmanager
     def reserved(self, need: int) -> Iterator[None]:
-        """Hold `need` bytes; raises NoSpace with the figures."""
+        """Hold `need` bytes; raises NoSpace with the figures, MachineUnfit if there will never be as much."""
         path = self._folder / f"{uuid.uuid4().hex}.reservation"
         with contextlib.ExitStack() as stack:
             with FileLock(self._folder / "lock"):
@@ -56,7 +84,12 @@ class Space:
         return found
 
     def _check(self, need: int) -> None:
-        free = shutil.disk_usage(self._folder).free
+        total, _, free = shutil.disk_usage(self._folder)
+        if total < need:
+            raise MachineUnfit(
+                f"The build needs {need / 1e9:.1f} GB, and the file system of {self._folder} has {total / 1e9:.1f} GB",
+                "Set REFORGE_HOME to a larger file system",
+            )
         others = sum(self._living().values())
         if free - others < need:
             raise NoSpace(

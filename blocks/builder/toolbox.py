@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from blocks.builder import locks
+from blocks.builder import locks, space
 from blocks.builder.job import Job
 from blocks.builder.pool import Pool
 from blocks.builder.process import ENVIRONMENT, tied
@@ -39,7 +39,7 @@ class Toolbox:
         return (self._folder / lock.toolset()).exists()
 
     def ensure(self, lock: Lock, pool: Pool, job: Job) -> Path:
-        """The tree of the lock's tools, unpacked from the pool if it isn't there yet; raises CorruptFile or Stopped."""
+        """The tree of the lock's tools, unpacked from the pool if need be; raises CorruptFile, NoSpace or Stopped."""
         tree = self._folder / lock.toolset()
         with locks.exclusive(self._folder / "lock", job):
             if not tree.exists():
@@ -92,5 +92,6 @@ def _extract(package: Path, tree: Path, job: Job) -> None:
     if listing.stdout is not None:
         listing.stdout.close()
     if listing.wait() != 0 or unpacked.returncode != 0:
-        told = unpacked.stderr.decode("utf-8", "replace")[-300:]
-        raise CorruptFile(f"The package file {package} can't be unpacked: {told}", "Remove it and run again")
+        told = unpacked.stderr.decode("utf-8", "replace")
+        space.check("tar", told.splitlines())
+        raise CorruptFile(f"The package file {package} can't be unpacked: {told[-300:]}", "Remove it and run again")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import psutil
 from blocks.builder import content, sandbox
 from blocks.builder.job import Job
 from blocks.builder.order import Order, Workshop
-from blocks.errors import CorruptFile, NotFound, PackagesGone
+from blocks.errors import CorruptFile, NoSpace, NotFound, PackagesGone, StageFailed
 from blocks.model import Lock, Recipe, digest
 
 FORMAT = 1
@@ -51,9 +52,24 @@ def build(order: Order, workshop: Workshop, output: Path, job: Job) -> Mapping[s
         pool=pool.folder,
         inputs={"index": _index(order, workshop, job)},
     )
-    sandbox.execute("rootfs", _specification(order, epoch, workshop), layout, job)
+    with _told(room, layout):
+        sandbox.execute("rootfs", _specification(order, epoch, workshop), layout, job)
     (output / "rootfs.tar").rename(output / "data")
     return {"epoch": epoch, "content": (output / "data").stat().st_size}
+
+
+@contextlib.contextmanager
+def _told(room: int, layout: sandbox.Layout) -> Iterator[None]:
+    """Tell a tree that outgrows its place in memory, which no waiting mends, from a full disk."""
+    try:
+        yield
+    except NoSpace as error:
+        if isinstance(layout.work, Path) or shutil.disk_usage(layout.output).free < room:
+            raise
+        raise StageFailed(
+            f"The packages and scripts take more than the {room / 1e9:.1f} GB that they have: {error.what}",
+            "See what the recipe's build scripts write",
+        ) from error
 
 
 def clock(package: Path) -> int:

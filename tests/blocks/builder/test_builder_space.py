@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from blocks.builder.space import Space
-from blocks.errors import NoSpace
+from blocks.errors import MachineUnfit, NoSpace
 from tests.blocks.builder.conftest import Start
 
 
@@ -31,11 +31,23 @@ def test_a_failed_build_gives_back(space: Space) -> None:
 
 
 def test_too_much_is_refused_with_figures(space: Space, tmp_path: Path) -> None:
-    """More than is free is refused, with what is needed, what is free, where, and what to do."""
-    with pytest.raises(NoSpace, match=r"needs 1000000\.0 GB .* GB are free") as caught, space.reserved(10**15):
+    """More than is free is refused, with what is needed, what is free, where, and what to do; others may free some."""
+    total, _, free = shutil.disk_usage(tmp_path)
+    need = (total + free) // 2
+    with pytest.raises(NoSpace, match=rf"needs {need / 1e9:.1f} GB .* GB are free") as caught, space.reserved(need):
         pass
+    assert caught.value.transient
     assert str(tmp_path) in caught.value.what
     assert "REFORGE_HOME" in caught.value.hint
+    assert space.held() == {}
+
+
+def test_more_than_there_will_ever_be_is_refused_for_good(space: Space, tmp_path: Path) -> None:
+    """A file system that is too small is no reason to try again."""
+    with pytest.raises(MachineUnfit, match=r"needs 1000000\.0 GB") as caught, space.reserved(10**15):
+        pass
+    assert str(tmp_path) in caught.value.what
+    assert not caught.value.transient
     assert space.held() == {}
 
 

@@ -1,0 +1,71 @@
+"""The library of finished stages: their bytes in the store, what is known of them in the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from blocks.builder import Built, Shared
+from blocks.catalog import Catalog
+from blocks.catalog.attempts import Lease
+from blocks.catalog.checkpoints import SharedCheckpoint
+from blocks.errors import Contradiction
+from blocks.store import Blob, Store
+
+_TRIES = 3
+
+
+class Sharing:
+    """What machines leave each other, if this installation shares; `limit` in bytes is kept by housekeeping."""
+
+    def __init__(self, catalog: Catalog, store: Store, *, on: bool, limit: int) -> None:
+        self._catalog = catalog
+        self._store = store
+        self.on = on
+        self.limit = limit
+
+    def find(self, digest: str) -> Shared | None:
+        """What is there for a stage's digest."""
+        found = self._catalog.checkpoints.get(digest) if self.on else None
+        return None if found is None else Shared(**found.model_dump())
+
+    def fetch(self, shared: Shared, target: Path, stop: Callable[[], None]) -> None:
+        """Copy the parcel, verified; raises NotFound or CorruptFile."""
+        self._store.fetch(shared.sha256, target, stop)
+
+    def drop(self, shared: Shared) -> None:
+        """Forget a stage, and remove its parcel if nobody else needs that."""
+        for sha256 in self._catalog.checkpoints.drop(shared.digest):
+            self._clear(sha256)
+
+    def add(self, parcel: Path, built: Built, key: str, lease: Lease, stop: Callable[[], None]) -> Blob:
+        """Store a finished stage's parcel for others; the intent `key` is committed first.
+
+        Raises Stopped, Contradiction, and what the store raises.
+        """
+        self._catalog.intents.open(key, "upload", lease.ticket, lease.number, lease)
+        for _ in range(_TRIES):
+            blob = self._store.upload(parcel, key, stop)
+            if self._catalog.checkpoints.add(_told(built, blob), lease):
+                self._catalog.intents.close(key)
+                return blob
+            self._clear(blob.sha256)
+        raise Contradiction("A shared stage is removed as often as it is stored", "Run it again")
+
+    def _clear(self, sha256: str) -> None:
+        """Remove a doomed blob and forget it."""
+        self._store.remove(sha256)
+        self._catalog.blobs.forget(sha256)
+
+
+def _told(built: Built, blob: Blob) -> SharedCheckpoint:
+    made = built.checkpoint
+    return SharedCheckpoint(
+        digest=made.digest,
+        stage=made.stage,
+        sha256=blob.sha256,
+        size=blob.size,
+        content=made.sha256,
+        content_size=made.size,
+        facts=dict(made.facts),
+    )
