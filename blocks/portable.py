@@ -58,6 +58,13 @@ def import_record(ports: Ports, source: Path, user: str, appliance: int | None =
     return ticket
 
 
+def needed(record: Record) -> Iterator[str]:
+    """The sha256 of the index object and the package files from which the record's image is made again."""
+    lock = record.generation.lock
+    yield lock.index
+    yield from sorted({package.sha256 for package in (*lock.packages, *lock.tools)})
+
+
 def _write(ports: Ports, record: Record, target: Path, *, with_packages: bool) -> None:
     document = canonical(record.document())
     if not with_packages:
@@ -65,20 +72,14 @@ def _write(ports: Ports, record: Record, target: Path, *, with_packages: bool) -
         return
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
         _add(tar, _RECORD, io.BytesIO(document), len(document))
-        for sha256 in _needed(record):
+        for sha256 in needed(record):
             with ports.store.open(sha256) as file:
                 _add(tar, f"{_BLOBS}/{sha256}", file, ports.store.size(sha256))
 
 
-def _needed(record: Record) -> Iterator[str]:
-    lock = record.generation.lock
-    yield lock.index
-    yield from sorted({package.sha256 for package in (*lock.packages, *lock.tools)})
-
-
 def _present(ports: Ports, record: Record) -> dict[str, int]:
     file = record.generation.file
-    wanted = [*_needed(record), *([file.sha256] if file else [])]
+    wanted = [*needed(record), *([file.sha256] if file else [])]
     return {sha256: ports.store.size(sha256) for sha256 in wanted if ports.store.has(sha256)}
 
 
@@ -94,7 +95,7 @@ def _unpack(ports: Ports, source: Path) -> Record:
         if _RECORD not in members:
             raise InvalidInput(f"{source} holds no {_RECORD}", "Name a file that `reforge record export` wrote")
         record = Record.parse_json(_content(tar, members[_RECORD]).read(), f"{source}: {_RECORD}")
-        for sha256 in _needed(record):
+        for sha256 in needed(record):
             if (member := members.get(f"{_BLOBS}/{sha256}")) is not None:
                 _keep(ports, _content(tar, member), sha256)
     return record

@@ -1,108 +1,114 @@
-"""Steps of housekeeping: each settles or gives back one kind of what was lost, and tells what and why."""
+"""Steps of housekeeping: each settles or gives back one kind of what was lost, and tells what and why.
+
+With `dry` a step only tells. Whatever several do at the same time on several machines is done once, by whichever.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
-from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import State
-from prefect.exceptions import ObjectNotFound
-
-from blocks import liveness
+from blocks import leftovers, liveness, wreckage
+from blocks.deed import Done, carried_out
 from blocks.errors import NotFound, Refused
-from blocks.model import Ticket, Words
+from blocks.model import Ticket
 from blocks.ports import Ports
 from tasks.attempt import sweep
+from tasks.close import deserted
 from tasks.dispatch import asking, dispatch
+from tasks.revive import revive
 from tasks.step import step
 
 _UNDISPATCHED_SECONDS = 180.0
-_START = timedelta(minutes=30)
-_SHOWN = 1000
-
-
-class Done(Words):
-    """One thing that housekeeping did, and why."""
-
-    what: str
-    why: str
 
 
 @step("settle lost tickets", minutes=5, tag="catalog")
-def settle_lost(ports: Ports) -> tuple[Done, ...]:
-    """End the tickets whose attempt is dead."""
+def settle_lost(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
+    """Give up the attempts that are dead: their tickets are requested again, or end in error."""
     alive = liveness.judge(ports.home, ports.home_id)
-    live = ports.catalog.tickets.list(live=True)
-    ended = [ports.catalog.attempts.settle(ticket.id, alive) for ticket in live]
-    return tuple(Done(what=f"ticket {each.id}: {each.state}", why=each.error) for each in ended if each.terminal)
+    live = [ticket.id for ticket in ports.catalog.tickets.list(live=True)]
+    dead = {lease.ticket: lease.number for lease in ports.catalog.attempts.dead(live, alive)}
+    if dry:
+        why = "its process is gone, or its lease is over"
+        return tuple(Done(what=f"ticket {ticket}: attempt {dead[ticket]} is lost", why=why) for ticket in dead)
+    settled = ports.catalog.attempts.settle_all(dead, alive)
+    given_up = [ticket for ticket in settled if ticket.state in ("requested", "error") and _same(ticket, dead)]
+    return tuple(
+        Done(what=f"ticket {ticket.id}: {ticket.state}", why=ticket.error or ticket.message) for ticket in given_up
+    )
 
 
-@step("settle queued tickets", minutes=5, tag="prefect")
-def settle_queued(ports: Ports) -> tuple[Done, ...]:
-    """End the tickets whose run was cancelled in Prefect, failed or died before it worked on them."""
-    waiting = ports.catalog.orders.waiting()
-    if not waiting:
-        return ()
-    with asking() as client:
-        runs = [(ticket.id, _run(client, ticket)) for ticket in waiting]
-    ended = (_settled(ports, number, run) for number, run in runs if run is not None)
-    return tuple(done for done in ended if done is not None)
+@step("start waiting runs", minutes=5, tag="prefect")
+def start_waiting(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
+    """Start the runs of the tickets that wait for them again, or end the tickets whose run will never begin."""
+    return revive(ports, dry=dry)
 
 
 @step("dispatch requested tickets", minutes=5, tag="prefect")
-def dispatch_requested(ports: Ports, blocks: Mapping[str, str | None]) -> tuple[Done, ...]:
+def dispatch_requested(ports: Ports, blocks: Mapping[str, str | None], *, dry: bool = False) -> tuple[Done, ...]:
     """Hand over the tickets that were asked for while Prefect was down."""
     done = []
     for number in ports.catalog.orders.undispatched(_UNDISPATCHED_SECONDS):
         with contextlib.suppress(NotFound, Refused):  # not deployed here, or by another version
-            ticket = dispatch(ports, number, blocks)
-            done.append(Done(what=f"ticket {number}: handed to run {ticket.flow_run}", why="no run worked on it"))
+            run = "a run" if dry else f"run {dispatch(ports, number, blocks).flow_run}"
+            done.append(Done(what=f"ticket {number}: handed to {run}", why="no run worked on it"))
     return tuple(done)
+
+
+@step("end deserted runs", minutes=5, tag="prefect")
+def end_deserted(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
+    """Let the runs of ended tickets whose worker died be shown as what their tickets are."""
+    with asking() as client:
+        return carried_out(deserted(ports, client), dry=dry)
 
 
 @step("sweep this machine", minutes=5, tag="build")
-def sweep_machine(ports: Ports) -> tuple[Done, ...]:
-    """Give back what dead attempts hold on this machine."""
-    return tuple(Done(what=left, why="its attempt is dead") for left in sweep(ports))
+def sweep_machine(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
+    """Give back what dead attempts hold on this machine, and the files of locks that nobody holds."""
+    left, locks = wreckage.found(ports.home), wreckage.locks(ports.home)
+    if not dry:
+        sweep(ports)
+    gone = [what for path, what in left.items() if dry or not path.exists()]
+    unused = len(locks) if dry else wreckage.remove_locks(locks)
+    empty = [Done(what=f"{unused} empty lock files of stages", why="nobody holds them")] if unused else []
+    return (*(Done(what=what, why="its process is dead") for what in gone), *empty)
 
 
 @step("abort uploads", minutes=5, tag="store")
-def abort_uploads(ports: Ports) -> tuple[Done, ...]:
-    """Abort what tickets that have ended were uploading."""
-    done = []
-    for intent in ports.catalog.intents.pending():
-        ticket = ports.catalog.tickets.get(intent.ticket)
-        if ticket.terminal:
-            ports.store.abort(intent.key)
-            ports.catalog.intents.close(intent.key)
-            done.append(Done(what=f"unfinished upload {intent.key}", why=f"its ticket is {ticket.state}"))
-    return tuple(done)
+def abort_uploads(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
+    """Abort what no live attempt is uploading."""
+    return carried_out(leftovers.uploads(ports), dry=dry)
 
 
-def _run(client: SyncPrefectClient, ticket: Ticket) -> State | None:
-    """The state of the ticket's run; None if this Prefect has none: another one may."""
-    try:
-        return client.read_flow_run(UUID(ticket.flow_run)).state
-    except ObjectNotFound:
-        return None
+@step("trim shared stages", minutes=5, tag="catalog")
+def trim_shared(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
+    """Drop the shared stages beyond their limit."""
+    return carried_out(leftovers.checkpoints(ports), dry=dry)
 
 
-def _settled(ports: Ports, number: int, run: State) -> Done | None:
-    if run.is_cancelled():
-        why = "its run was cancelled in Prefect before it began"
-        return Done(what=f"ticket {number}: cancelled", why=why) if ports.catalog.tickets.cancel(number, why) else None
-    failure = _failure(run)
-    ended = failure is not None and ports.catalog.orders.end(number, failure)
-    return Done(what=f"ticket {number}: error", why=failure) if failure and ended else None
+@step("remove stored files", minutes=30, tag="store")
+def remove_files(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
+    """Remove the stored files that nothing needs."""
+    return carried_out(leftovers.files(ports), dry=dry)
 
 
-def _failure(run: State) -> str | None:
-    """Why a run will never work on its ticket; None if it may."""
-    if run.is_final():
-        return f"The run ended before it worked on the ticket ({run.name}): {(run.message or '')[:_SHOWN]}"
-    if (run.is_pending() or run.is_running()) and datetime.now(UTC) - run.timestamp > _START:
-        return f"The run was taken up at {run.timestamp:%Y-%m-%d %H:%M} UTC and never began. Run it again"
-    return None
+@step("forget keys", minutes=5, tag="catalog")
+def forget_keys(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
+    """Forget the idempotency keys of tickets that ended long ago."""
+    seconds = leftovers.KEY.total_seconds()
+    numbers = ports.catalog.tickets.forget_keys(seconds, dry=dry)
+    why = f"its ticket ended more than {leftovers.KEY.days} days ago"
+    return tuple(Done(what=f"idempotency key of ticket {number}", why=why) for number in numbers)
+
+
+@step("prune logs", minutes=60, tag="store")
+def prune_logs(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
+    """Remove the stage logs of tickets that ended long ago or are gone; it reads the names of all logs."""
+    done = carried_out(leftovers.logs(ports), dry=dry)
+    if not dry:
+        leftovers.looked(ports.home)
+    return done
+
+
+def _same(ticket: Ticket, dead: Mapping[int, int]) -> bool:
+    return dead[ticket.id] == ticket.attempt
