@@ -1,4 +1,4 @@
-"""Attempts: only the newest may move its ticket, only forward, and a dead one doesn't keep it waiting."""
+"""Attempts: one run works on a ticket, only the newest attempt may move it, and only forward."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from blocks.catalog import LEASE_SECONDS, Catalog, Lease
+from blocks.catalog import LEASE_SECONDS, Catalog, Lease, SharedCheckpoint
 from blocks.catalog.clock import Now
 from blocks.catalog.tables import ATTEMPTS
-from blocks.errors import Contradiction, NotFound, Stopped
+from blocks.errors import Contradiction, NotFound, Occupied, Stopped, Superseded
 from blocks.model import ArchiveState, Evidence, Lock, Record, State, Ticket
 
 EVIDENCE = Evidence(
@@ -91,6 +91,38 @@ def test_an_ended_ticket_takes_no_attempt(catalog: Catalog, ticket: Ticket) -> N
     assert catalog.tickets.get(ticket.id).attempt == 0
 
 
+def test_a_ticket_is_one_run_s_as_long_as_that_lives(catalog: Catalog, lease: Lease) -> None:
+    """Another run, or one without a name, is refused while the lease is good; the same run may always begin again."""
+    for other in ("run-2", None):
+        with pytest.raises(Occupied, match="Attempt 1 works on ticket"):
+            catalog.attempts.begin(lease.ticket, "home-2", other, in_process=False)
+    assert catalog.attempts.current(lease.ticket) == lease
+    assert _again(catalog, lease).number == 2
+    _expire(catalog, lease)
+    third = catalog.attempts.begin(lease.ticket, "home-2", "run-2", in_process=False, run_count=4)
+    assert catalog.attempts.current(lease.ticket) == third
+    assert (third.number, third.flow_run, third.run_count) == (3, "run-2", 4)
+    assert catalog.tickets.get(lease.ticket).flow_run == "run-2"
+
+
+def test_a_ticket_that_waits_for_its_run_is_that_run_s(catalog: Catalog, ticket: Ticket) -> None:
+    """Nobody else begins on it, before the first attempt as little as before a restart."""
+    catalog.tickets.set_flow_run(ticket.id, "run-1")
+    for _ in range(2):
+        for other in ("run-2", None):
+            with pytest.raises(Occupied, match="waits for its run run-1"):
+                catalog.attempts.begin(ticket.id, "home", other, in_process=False)
+        lease = catalog.attempts.begin(ticket.id, "home", "run-1", in_process=False)
+        assert catalog.attempts.hand_back(lease)
+    assert [event.state for event in catalog.events.list(ticket.id)] == ["requested", "planning"] * 2 + ["requested"]
+
+
+def test_an_attempt_that_was_released_keeps_nobody_out(catalog: Catalog, lease: Lease) -> None:
+    """Its ticket may be taken up by another run at once."""
+    catalog.attempts.release(lease)
+    assert catalog.attempts.begin(lease.ticket, "home-2", "run-2", in_process=True).number == 2
+
+
 def test_progress_is_told(catalog: Catalog, lease: Lease) -> None:
     """State, percent, stage and message are what the ticket shows."""
     ticket = catalog.attempts.advance(lease, "building", 30, "rootfs", "unpacking")
@@ -160,7 +192,14 @@ def test_failing_tells_the_error(catalog: Catalog, lease: Lease) -> None:
 
 
 def _uses(catalog: Catalog, lease: Lease, lock: Lock, record: Record) -> list[Callable[[], object]]:
+    shared = SharedCheckpoint(
+        digest="1" * 64, stage="rootfs", sha256="2" * 64, size=1, content="3" * 64, content_size=1, facts={}
+    )
     return [
+        lambda: catalog.blobs.take(lease.ticket, {"2" * 64: 1}, lease),
+        lambda: catalog.intents.open("key", "upload", lease.ticket, lease.number, lease),
+        lambda: catalog.claims.take("1" * 64, lease),
+        lambda: catalog.checkpoints.add(shared, lease),
         lambda: catalog.attempts.renew(lease),
         lambda: catalog.attempts.advance(lease, "building", 10, "", ""),
         lambda: catalog.attempts.write_lock(lease, lock, EVIDENCE),
@@ -170,27 +209,46 @@ def _uses(catalog: Catalog, lease: Lease, lock: Lock, record: Record) -> list[Ca
 
 
 @pytest.mark.parametrize(
-    "why", ["superseded by attempt 2", "was cancelled: enough", "has ended: error", "was released"]
+    ("why", "kind_of_stop"),
+    [
+        ("superseded by attempt 2", Superseded),
+        ("was cancelled: enough", Stopped),
+        ("has ended: error", Stopped),
+        ("was released", Superseded),
+        ("handed back", Superseded),
+        ("or lost", Superseded),
+    ],
 )
 def test_a_fenced_attempt_changes_nothing(
-    catalog: Catalog, lease: Lease, lock: Lock, make_record: Callable[..., Record], why: str
+    catalog: Catalog,
+    ticket: Ticket,
+    lock: Lock,
+    make_record: Callable[..., Record],
+    why: str,
+    kind_of_stop: type[Stopped],
 ) -> None:
-    """Once another attempt, a cancel, an end or a release came between, every call is stopped with the reason."""
+    """Once another attempt, a cancel, an end or the loss of the lease came between, every call is stopped so."""
+    lease = catalog.attempts.begin(ticket.id, "home-1", "run-1", in_process=False)
     interruptions: dict[str, Callable[[], object]] = {
         "superseded by attempt 2": lambda: _again(catalog, lease),
         "was cancelled: enough": lambda: catalog.tickets.cancel(lease.ticket, "enough"),
         "has ended: error": lambda: catalog.attempts.fail(lease, "broken"),
         "was released": lambda: catalog.attempts.release(lease),
+        "handed back": lambda: catalog.attempts.hand_back(lease),
+        "or lost": lambda: catalog.attempts.settle(lease.ticket, lambda _lease: False),
     }
     interruptions[why]()
     before, events = catalog.tickets.get(lease.ticket), catalog.events.list(lease.ticket)
     for use in _uses(catalog, lease, lock, make_record(lease.ticket)):
-        with pytest.raises(Stopped, match=why):
+        with pytest.raises(Stopped, match=why) as caught:
             use()
+        assert type(caught.value) is kind_of_stop
     assert catalog.tickets.get(lease.ticket) == before
     assert catalog.events.list(lease.ticket) == events
     assert catalog.tickets.lock(lease.ticket) is None
     assert catalog.tickets.record(lease.ticket) is None
+    assert (catalog.intents.pending(), catalog.claims.list(), catalog.checkpoints.get("1" * 64)) == ([], {}, None)
+    assert catalog.blobs.drop(lease.ticket) == ()
 
 
 def test_a_fenced_attempt_leaves_the_newer_one_its_lease(catalog: Catalog, lease: Lease) -> None:
@@ -208,75 +266,3 @@ def test_the_lock_is_written_once(catalog: Catalog, lease: Lease, lock: Lock) ->
     assert catalog.attempts.write_lock(lease, other, Evidence(archives=())) == (lock, EVIDENCE)
     assert catalog.attempts.write_lock(_again(catalog, lease), other, Evidence(archives=())) == (lock, EVIDENCE)
     assert catalog.tickets.lock(lease.ticket) == (lock, EVIDENCE)
-
-
-def test_a_dead_attempt_ends_its_ticket_in_error(catalog: Catalog, lease: Lease) -> None:
-    """When the attempt is known to be dead, the ticket says so at once, and what to do."""
-    ticket = catalog.attempts.settle(lease.ticket, lambda _lease: False)
-    assert ticket.state == "error"
-    assert "Run it again" in ticket.error
-    assert _states(catalog, lease.ticket)[-1] == "error"
-
-
-def test_the_judge_is_asked_about_the_newest_attempt(catalog: Catalog, lease: Lease) -> None:
-    """Settling asks about the attempt that runs now, with its home."""
-    second = _again(catalog, lease)
-    asked: list[Lease] = []
-
-    def judge(found: Lease) -> bool:
-        asked.append(found)
-        return True
-
-    catalog.attempts.settle(lease.ticket, judge)
-    assert asked == [second]
-
-
-def test_a_living_attempt_is_left_alone(catalog: Catalog, lease: Lease) -> None:
-    """An attempt that is known to live goes on although its lease ran out."""
-    _expire(catalog, lease)
-    assert catalog.attempts.settle(lease.ticket, lambda _lease: True).state == "planning"
-
-
-def test_an_expired_lease_is_dead_by_the_database_s_clock(catalog: Catalog, lease: Lease) -> None:
-    """Where nobody can tell, the lease decides: valid it lives, expired it is dead."""
-    assert catalog.attempts.settle(lease.ticket, lambda _lease: None).state == "planning"
-    _expire(catalog, lease)
-    assert catalog.attempts.settle(lease.ticket, lambda _lease: None).state == "error"
-
-
-def test_a_released_lease_is_dead_at_once(catalog: Catalog, lease: Lease) -> None:
-    """Whoever lets go of its lease without an end leaves nothing to wait for."""
-    catalog.attempts.release(lease)
-    assert catalog.attempts.settle(lease.ticket, lambda _lease: None).state == "error"
-
-
-def test_a_renewal_during_the_judgement_saves_the_attempt(catalog: Catalog, lease: Lease) -> None:
-    """A lease that is renewed while it is judged is valid when it counts."""
-    _expire(catalog, lease)
-    assert catalog.attempts.settle(lease.ticket, catalog.attempts.renew).state == "planning"
-
-
-def test_a_new_attempt_during_the_judgement_is_not_buried(catalog: Catalog, lease: Lease) -> None:
-    """The verdict on an old attempt doesn't touch the one that began meanwhile."""
-    assert catalog.attempts.settle(lease.ticket, lambda found: _again(catalog, found).number < 0).state == "planning"
-    assert catalog.tickets.get(lease.ticket).attempt == 2
-
-
-def test_a_ticket_that_waits_or_has_ended_is_not_judged(catalog: Catalog, ticket: Ticket) -> None:
-    """Without a running attempt nobody is asked, and nothing changes."""
-    asked: list[Lease] = []
-
-    def judge(lease: Lease) -> bool:
-        asked.append(lease)
-        return False
-
-    assert catalog.attempts.settle(ticket.id, judge) == ticket
-    catalog.tickets.cancel(ticket.id, "enough")
-    assert catalog.attempts.settle(ticket.id, judge).state == "cancelled"
-    assert asked == []
-
-
-def test_the_ticket_of_a_deployment_that_died_ends_in_error(catalog: Catalog, lease: Lease) -> None:
-    """A lost run of a deployment is told as such."""
-    _again(catalog, lease)
-    assert "deployment" in catalog.attempts.settle(lease.ticket, lambda _lease: False).error

@@ -8,7 +8,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, text
 
-from blocks.catalog import Catalog
+from blocks.catalog import Catalog, Lease
 from blocks.catalog.database import Database
 from blocks.catalog.migrations import upgrade
 from blocks.catalog.tables import REVISION
@@ -33,6 +33,18 @@ INSERT INTO attempts (ticket, number, home, in_process, begun, expires) VALUES (
 _RECORD = "INSERT INTO records (ticket, document, has_file) VALUES (:id, :document, :has_file)"
 _BLOB = "INSERT INTO blobs (sha256, size, doomed) VALUES (:sha256, :size, false) ON CONFLICT DO NOTHING"
 _REFERENCE = "INSERT INTO blob_references (ticket, sha256) VALUES (:id, :sha256)"
+
+
+_RUNNING = """
+INSERT INTO tickets (id, "user", appliance, policy, rebuild, state, percent, stage, message, error, attempt, flow_run,
+    created, key, parameters, token, recipe)
+VALUES (6, 'alice', 1, 'refresh', false, 'building', 40, 'disk', '', '', 1, 'run-6', 1700000000, 'key', 'p', 't',
+    :recipe)
+"""
+_LEASED = """
+INSERT INTO attempts (ticket, number, home, flow_run, in_process, begun, expires)
+VALUES (6, 1, 'home', 'run-6', false, 0, 0)
+"""
 
 
 @pytest.fixture
@@ -119,3 +131,25 @@ def test_a_catalog_goes_back_and_forth(empty: str) -> None:
     with Catalog.prepare(empty) as catalog, catalog.database.reading() as connection:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == REVISION
         assert catalog.users.list() == before
+
+
+def test_a_run_of_the_third_schema_goes_on(first: str) -> None:
+    """What it was doing when the catalog was migrated is settled by the new rules, and what was complete stays so."""
+    database = Database(first)
+    with database.writing() as connection:
+        _migrate(connection, "0003")
+        connection.execute(text(_RUNNING), {"recipe": canonical(RECIPE.document()).decode()})
+        connection.execute(text(_LEASED))
+    database.close()
+    with Catalog.prepare(first) as catalog:
+        lease = Lease(ticket=6, number=1, home="home", flow_run="run-6", in_process=False)
+        assert catalog.attempts.current(6) == lease
+        assert (catalog.attempts.living("home")[-1], catalog.attempts.lost("home")) == (lease, [])
+        assert catalog.orders.get(6).blocks == {}
+        ticket = catalog.attempts.settle(6, lambda _lease: None, patience=0)
+        assert (ticket.state, ticket.percent) == ("requested", 40)
+        assert catalog.tickets.keyed("key") == 6
+        again = catalog.attempts.begin(6, "home", "run-6", in_process=False, run_count=2)
+        assert catalog.claims.take("a" * 64, again) is None
+        assert [each.state for each in catalog.tickets.list()] == ["complete"] * 5 + ["planning"]
+        assert catalog.blobs.drop(3) == ("e" * 64,)

@@ -125,3 +125,25 @@ def test_a_ticket_that_has_its_run_keeps_it(catalog: Catalog, ticket: Ticket) ->
     catalog.attempts.begin(ticket.id, "home", "run-1", in_process=True)
     catalog.tickets.set_flow_run(ticket.id, "run-2")
     assert catalog.tickets.get(ticket.id).flow_run == "run-1"
+
+
+def test_a_ticket_that_waits_for_its_restart_waits(catalog: Catalog, ticket: Ticket) -> None:
+    """It is among those whose run has not begun, and can be ended in error like them."""
+    lease = catalog.attempts.begin(ticket.id, "home", "run-1", in_process=False)
+    assert catalog.orders.waiting() == []
+    catalog.attempts.hand_back(lease)
+    (waiting,) = catalog.orders.waiting()
+    assert (waiting.id, waiting.attempt, waiting.flow_run) == (ticket.id, 1, "run-1")
+    assert catalog.orders.undispatched(-1) == []
+    assert catalog.orders.end(ticket.id, "its run was deleted")
+    assert catalog.tickets.get(ticket.id).error == "its run was deleted"
+
+
+def test_a_ticket_remembers_the_blocks_it_was_asked_with(catalog: Catalog, ticket: Ticket) -> None:
+    """The first time counts; without any there are none."""
+    assert catalog.orders.get(ticket.id).blocks == {}
+    catalog.orders.ask_with(ticket.id, {"store": None, "catalog": "main"})
+    catalog.orders.ask_with(ticket.id, {"store": "other"})
+    assert catalog.orders.get(ticket.id).blocks == {"catalog": "main", "store": None}
+    with pytest.raises(NotFound):
+        catalog.orders.ask_with(99, {})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from blocks.catalog import Catalog, TicketRequest
-from blocks.errors import Contradiction
+from blocks.catalog import Catalog, Lease, TicketRequest
+from blocks.errors import Contradiction, StoreUnavailable
 from blocks.model import Ticket
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
@@ -90,6 +90,38 @@ def test_a_needed_blob_is_not_forgotten(catalog: Catalog, ticket: Ticket) -> Non
     catalog.blobs.take(ticket.id, {A: 1})
     catalog.blobs.forget(A)
     assert catalog.blobs.drop(ticket.id) == (A,)
+
+
+def test_a_doomed_blob_is_removed_by_one(catalog: Catalog, ticket: Ticket) -> None:
+    """From the store and from the books, once; a needed or unknown one is left alone."""
+    removed: list[str] = []
+    catalog.blobs.take(ticket.id, {A: 1})
+    assert not catalog.blobs.remove(A, removed.append)
+    catalog.blobs.drop(ticket.id)
+    assert [catalog.blobs.remove(A, removed.append) for _ in range(2)] == [True, False]
+    assert removed == [A]
+    assert catalog.blobs.take(ticket.id, {A: 1}) == ()
+
+
+def test_a_blob_that_the_store_keeps_stays_doomed(catalog: Catalog, ticket: Ticket) -> None:
+    """When removing it fails, whoever comes next tries again."""
+
+    def fail(_sha256: str) -> None:
+        raise StoreUnavailable("no answer")
+
+    catalog.blobs.take(ticket.id, {A: 1})
+    catalog.blobs.drop(ticket.id)
+    with pytest.raises(StoreUnavailable):
+        catalog.blobs.remove(A, fail)
+    assert catalog.blobs.doomed() == (A,)
+
+
+def test_an_attempt_takes_and_opens_by_its_lease(catalog: Catalog, lease: Lease) -> None:
+    """As long as it may write it is as without."""
+    intent = catalog.intents.open("key", "upload", lease.ticket, lease.number, lease)
+    assert catalog.intents.pending() == [intent]
+    assert catalog.blobs.take(lease.ticket, {A: 1}, lease) == ()
+    assert catalog.blobs.drop(lease.ticket) == (A,)
 
 
 def test_taking_twice_is_one_reference(catalog: Catalog, ticket: Ticket) -> None:

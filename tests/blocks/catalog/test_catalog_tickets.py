@@ -7,8 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from blocks.catalog import Catalog, Lease, TicketRequest
+from blocks.catalog.clock import Now
+from blocks.catalog.tables import TICKETS
 from blocks.errors import InvalidInput, KeyReused, NotFound, ParentRunning, Refused, UnknownUser
 from blocks.model import Record, Ticket
 
@@ -250,3 +253,34 @@ def test_an_unfinished_ticket_has_neither_record_nor_lock(catalog: Catalog, tick
     assert catalog.tickets.record(ticket.id) is None
     assert catalog.tickets.lock(ticket.id) is None
     assert not catalog.tickets.has_file(ticket.id)
+
+
+def _end_ago(catalog: Catalog, seconds: dict[int, float]) -> None:
+    with catalog.database.writing() as connection:
+        for number, ago in seconds.items():
+            connection.execute(update(TICKETS).where(TICKETS.c.id == number).values(finished=Now() - ago))
+
+
+def test_a_key_is_forgotten_long_after_its_ticket_s_end(catalog: Catalog, order: TicketRequest) -> None:
+    """Then it may be used again, once; that of a ticket that goes on, or ended lately, is kept."""
+    old, new, live = (catalog.tickets.create(order, key).id for key in ("old", "new", "live"))
+    nameless = catalog.tickets.create(order).id
+    for number in (old, new, nameless):
+        catalog.tickets.cancel(number, "enough")
+    _end_ago(catalog, {old: 100.0, nameless: 100.0})
+    assert catalog.tickets.forget_keys(60) == (old,)
+    assert catalog.tickets.forget_keys(60) == ()
+    assert [catalog.tickets.keyed(key) for key in ("old", "new", "live")] == [None, new, live]
+    assert catalog.tickets.create(order, "old").id not in (old, new, live)
+
+
+def test_tickets_are_told_by_when_they_ended(catalog: Catalog, order: TicketRequest) -> None:
+    """Lately or long ago; those that go on by neither."""
+    old, new, _live = (catalog.tickets.create(order).id for _ in range(3))
+    for number in (old, new):
+        catalog.tickets.cancel(number, "enough")
+    _end_ago(catalog, {old: 100.0})
+    assert [ticket.id for ticket in catalog.tickets.ended(60)] == [new]
+    assert [ticket.id for ticket in catalog.tickets.ended(200)] == [old, new]
+    assert catalog.tickets.ended_before(60) == {old}
+    assert catalog.tickets.ended_before(200) == set()

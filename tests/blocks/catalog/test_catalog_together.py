@@ -6,13 +6,17 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing.synchronize import Barrier
+from pathlib import Path
 from threading import Barrier as ThreadBarrier
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from blocks.catalog import Catalog, Lease, TicketRequest
-from blocks.errors import QuotaExceeded, Stopped
+from blocks.catalog import Catalog, Lease, SharedCheckpoint, TicketRequest
+from blocks.catalog.clock import Now
+from blocks.catalog.tables import ATTEMPTS
+from blocks.errors import Occupied, QuotaExceeded, Stopped
 from blocks.model import Appliance, Record
 
 LIMIT = 120
@@ -162,6 +166,128 @@ def test_every_attempt_has_its_own_number(catalog: Catalog, url: str, together: 
     numbers = [number for process in together(_begin, url, ticket) for number in process]
     assert sorted(numbers) == list(range(1, 41))
     assert catalog.tickets.get(ticket).attempt == 40
+
+
+def _begin_as_another(catalog: Catalog, number: int, tickets: list[int]) -> list[bool]:
+    begun = []
+    for ticket in tickets:
+        try:
+            catalog.attempts.begin(ticket, "home", f"run-{number}", in_process=False)
+            begun.append(True)
+        except Occupied:
+            begun.append(False)
+    return begun
+
+
+def test_a_ticket_is_begun_by_one_of_many_runs(
+    catalog: Catalog, url: str, together: Together, order: TicketRequest
+) -> None:
+    """However many begin at once, one works on the ticket and the others are refused."""
+    tickets = [catalog.tickets.create(order).id for _ in range(20)]
+    answers = together(_begin_as_another, url, tickets)
+    assert [sum(each) for each in zip(*answers, strict=True)] == [1] * 20
+    assert {ticket.attempt for ticket in catalog.tickets.list()} == {1}
+
+
+def _claim(catalog: Catalog, number: int, leases: list[Lease]) -> list[int | None]:
+    barrier = ThreadBarrier(5)
+
+    def claim(lease: Lease) -> int | None:
+        barrier.wait(LIMIT)
+        return catalog.claims.take("a" * 64, lease)
+
+    with ThreadPoolExecutor(5) as threads:
+        return list(threads.map(claim, leases[number * 5 : number * 5 + 5]))
+
+
+def test_twenty_that_claim_a_digest_agree_on_one(
+    catalog: Catalog, url: str, together: Together, order: TicketRequest
+) -> None:
+    """It is one's, the others are told whose; when that dies it is again one's of those that are left."""
+    leases = [catalog.attempts.begin(catalog.tickets.create(order).id, "home", in_process=True) for _ in range(20)]
+    for _ in range(2):
+        answers = [answer for process in together(_claim, url, leases) for answer in process]
+        winner = leases[answers.index(None)].ticket
+        assert sorted(answers, key=str) == [winner] * 19 + [None]
+        assert catalog.claims.list() == {"a" * 64: winner}
+        with catalog.database.writing() as connection:
+            past = update(ATTEMPTS).where(ATTEMPTS.c.ticket == winner)
+            connection.execute(past.values(expires=Now() - 1.0))
+
+
+def _settle_or_hand_back(catalog: Catalog, number: int, leases: list[Lease]) -> int:
+    if number % 2:
+        return sum(catalog.attempts.hand_back(lease) for lease in leases)
+    for lease in leases:
+        catalog.attempts.settle(lease.ticket, lambda _lease: False)
+    return 0
+
+
+def test_an_attempt_is_either_lost_or_handed_back(
+    catalog: Catalog, url: str, together: Together, order: TicketRequest
+) -> None:
+    """Many who give it up at once do it once, and the books agree on which it was."""
+    leases = []
+    for _ in range(20):
+        ticket = catalog.tickets.create(order).id
+        leases.append(catalog.attempts.begin(ticket, "home", f"run-{ticket}", in_process=False))
+    handed_back = sum(together(_settle_or_hand_back, url, leases))
+    assert handed_back + len(catalog.attempts.lost("home")) == 20
+    for lease in leases:
+        states = [event.state for event in catalog.events.list(lease.ticket)]
+        assert states == ["requested", "planning", "requested"]
+
+
+def _share_or_drop(catalog: Catalog, number: int, given: tuple[Lease, list[SharedCheckpoint]]) -> list[bool]:
+    lease, shared = given
+    if number:
+        return [catalog.checkpoints.add(each, lease) for each in shared]
+    catalog.blobs.drop(lease.ticket + 1)
+    return []
+
+
+def test_a_blob_is_either_shared_or_doomed(
+    catalog: Catalog, url: str, together: Together, order: TicketRequest, lease: Lease
+) -> None:
+    """While one record gives up its blobs and another attempt shares them, none is both needed and doomed."""
+    other = catalog.tickets.create(order).id
+    names = [f"{step:064x}" for step in range(30)]
+    catalog.blobs.take(other, dict.fromkeys(names, 1))
+    shared = [
+        SharedCheckpoint(digest=name, stage="disk", sha256=name, size=1, content=name, content_size=1, facts={})
+        for name in names
+    ]
+    assert other == lease.ticket + 1
+    added = max(together(_share_or_drop, url, (lease, shared), processes=2), key=len)
+    assert [name for name, each in zip(names, added, strict=True) if not each] == list(catalog.blobs.doomed())
+    assert [catalog.checkpoints.get(name) is not None for name in names] == added
+
+
+def _remove_or_store(catalog: Catalog, number: int, given: tuple[int, Path]) -> None:
+    """Each removes what is doomed, and one stores it again and takes it: the folder is the store."""
+    ticket, folder = given
+    for name in (f"{step:064x}" for step in range(20)):
+        catalog.blobs.remove(name, lambda sha256: (folder / sha256).unlink())
+        if number == 0:
+            (folder / name).touch()
+            while catalog.blobs.take(ticket, {name: 1}):
+                catalog.blobs.remove(name, lambda sha256: (folder / sha256).unlink())
+                (folder / name).touch()
+
+
+def test_what_was_stored_again_is_not_removed(
+    catalog: Catalog, url: str, together: Together, order: TicketRequest, tmp_path: Path
+) -> None:
+    """Many who remove doomed blobs at once take away nothing that is needed again."""
+    old, new = (catalog.tickets.create(order).id for _ in range(2))
+    names = [f"{step:064x}" for step in range(20)]
+    for name in names:
+        (tmp_path / name).touch()
+    catalog.blobs.take(old, dict.fromkeys(names, 1))
+    catalog.blobs.drop(old)
+    together(_remove_or_store, url, (new, tmp_path))
+    assert all((tmp_path / name).exists() for name in names)
+    assert catalog.blobs.drop(new) == tuple(names)
 
 
 def _ask_for_places(catalog: Catalog, _number: int, order: TicketRequest) -> int:
