@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from blocks.builder import Built, Shared
-from blocks.catalog import Catalog
-from blocks.catalog.attempts import Lease
+from blocks.catalog import Catalog, Lease
 from blocks.catalog.checkpoints import SharedCheckpoint
 from blocks.errors import Contradiction
 from blocks.store import Blob, Store

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from debian_inspector import debcon, unsign
 
+from blocks.builder import answers
 from blocks.builder.job import Job
 from blocks.builder.process import ProgramFailed, run
-from blocks.errors import MirrorUnreachable, PackagesMissing
+from blocks.errors import PackagesMissing
 from blocks.model import ArchiveState, Evidence, Package
 
 _CHUNK = 1024 * 1024
@@ -105,15 +106,11 @@ class Apt:
         return run(argv, job, environment={"APT_CONFIG": str(self._configuration)})
 
     def update(self, job: Job) -> Evidence:
-        """Fetch and verify the suites' indexes; raises MirrorUnreachable with apt's own words."""
+        """Fetch and verify the suites' indexes; raises MirrorUnreachable or MirrorRefused with apt's own words."""
         try:
             self._run(job, "apt-get", "-q", "update")
         except ProgramFailed as error:
-            told = [row for row in error.tail if row.startswith(("E:", "W:", "Err:"))]
-            raise MirrorUnreachable(
-                f"The package archive can't be read: {' '.join(told[:3])}",
-                "Check the network and the addresses of the package sources, then try again",
-            ) from error
+            raise answers.refusal(error, "The package archive can't be read") from error
         return self.evidence()
 
     def evidence(self) -> Evidence:

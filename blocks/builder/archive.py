@@ -9,16 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from blocks.builder import locks, mirrors
+from blocks.builder import answers, locks, mirrors
 from blocks.builder.apt import Apt, Suite, read
 from blocks.builder.job import Job
 from blocks.builder.process import ProgramFailed
-from blocks.errors import CorruptFile, InvalidInput, MirrorUnreachable, PackagesMissing, UnsupportedSuite
+from blocks.errors import CorruptFile, InvalidInput, PackagesMissing, UnsupportedSuite
 from blocks.model import Evidence, OSProfile, Package, digest
 
 SUITES: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -57,7 +57,7 @@ class Archive:
     def packages(self, profile: OSProfile, job: Job) -> tuple[dict[Package, bytes], Evidence]:
         """What installing the profile's packages into nothing takes now: packages with index stanzas, and evidence.
 
-        Raises UnsupportedSuite, PackagesMissing or MirrorUnreachable.
+        Raises UnsupportedSuite, PackagesMissing, MirrorUnreachable or MirrorRefused.
         """
         supported(profile)
         suites = _own(profile) or self._host_suites(SUITES[profile.suite], profile.components, job)
@@ -103,7 +103,7 @@ class Archive:
         return found, evidence
 
     def _host_suites(self, named: Sequence[tuple[str, str]], components: Sequence[str], job: Job) -> tuple[Suite, ...]:
-        known = self._mirrors(job)
+        known = self._mirrors({label for label, _ in named}, job)
         suites = [
             Suite(known[label].address, suite, tuple(components), known[label].signed_by)
             for label, suite in named
@@ -113,8 +113,8 @@ class Archive:
             job.report(f"This host has no package source with the label {label}: resolving without it")
         return tuple(suites)
 
-    def _mirrors(self, job: Job) -> dict[str, mirrors.Mirror]:
-        found = mirrors.find("Debian", mirrors.entries(self._host), self._folder, job)
+    def _mirrors(self, wanted: Collection[str], job: Job) -> dict[str, mirrors.Mirror]:
+        found = mirrors.find("Debian", wanted, mirrors.entries(self._host), self._folder, job)
         return {mirror.label: mirror for mirror in found}
 
     def fetcher(self, profile: OSProfile) -> Callable[[Sequence[tuple[Package, Path]], Job], None]:
@@ -127,8 +127,9 @@ class Archive:
                 _download(apt, [(own.address, *file) for file in files if file[0].origin.suite == own.suite], job)
             left = [(package, path) for package, path in files if not path.exists()]
             own_suites = {own.suite for own in profile.sources}
-            if any(package.origin.suite not in own_suites for package, _ in left) and not known:
-                known.update(self._mirrors(job))
+            wanted = {package.origin.archive for package, _ in left if package.origin.suite not in own_suites}
+            if wanted - set(known):
+                known.update(self._mirrors(wanted, job))
             mirror = {label: found.address for label, found in known.items()}
             _download(apt, [(mirror[p.origin.archive], p, path) for p, path in left if p.origin.archive in known], job)
 
@@ -187,6 +188,4 @@ def _judge(error: ProgramFailed) -> None:
             "The archive or a proxy on the way serves wrong bytes: try again, then check the proxy",
         ) from error
     if not all("  404  " in row for row in told):
-        raise MirrorUnreachable(
-            f"Package files can't be fetched: {' '.join(told[:2])}", "Check the network and the proxy, then try again"
-        ) from error
+        raise answers.refusal(error, "Package files can't be fetched") from error

@@ -10,15 +10,16 @@ from __future__ import annotations
 import contextlib
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from debian_inspector import debcon, unsign
 
+from blocks.builder import answers
 from blocks.builder.job import Job
 from blocks.builder.process import ProgramFailed, run
-from blocks.errors import MirrorUnreachable
+from blocks.errors import MirrorRefused, MirrorUnreachable
 
 HOST = Path("/etc/apt")
 _LIST = "mirror+file://"
@@ -87,23 +88,41 @@ def transport(job: Job) -> tuple[str, ...]:
     return tuple(row for row in run(["apt-config", "dump"], job.silent()) if _TRANSPORT.match(row))
 
 
-def find(origin: str, configured: Iterable[Entry], folder: Path, job: Job) -> tuple[Mirror, ...]:
-    """The mirrors among `configured` whose Release has that Origin; raises MirrorUnreachable if none answers."""
+def find(
+    origin: str, wanted: Collection[str], configured: Iterable[Entry], folder: Path, job: Job
+) -> tuple[Mirror, ...]:
+    """The mirrors among `configured` whose Release has that Origin.
+
+    Raises MirrorUnreachable if one doesn't answer that may be the one with a wanted label, MirrorRefused if there is
+    none at all.
+    """
     mirrors: dict[str, Mirror] = {}
+    silent: list[str] = []
     for entry in configured:
-        fields = _release(entry, folder, job)
+        try:
+            fields = _release(entry, folder, job)
+        except MirrorUnreachable:
+            silent.append(entry.address)
+            continue
         if fields.get("origin") == origin:
             label = fields.get("label", origin)
             mirrors.setdefault(label, Mirror(label, entry.address, entry.signed_by))
-    if not mirrors:
+    if silent and (not mirrors or set(wanted) - set(mirrors)):
         raise MirrorUnreachable(
-            f"None of this host's package sources answers with packages of {origin}",
+            f"Package sources of this host don't answer, one of which may be the {origin} that is missing: "
+            f"{' '.join(silent)}",
             "Check the network, the proxy and the sources below /etc/apt, then run apt-get update",
+        )
+    if not mirrors:
+        raise MirrorRefused(
+            f"None of this host's package sources answers with packages of {origin}",
+            "Correct the sources below /etc/apt, then run apt-get update",
         )
     return tuple(mirrors.values())
 
 
 def _release(entry: Entry, folder: Path, job: Job) -> dict[str, str]:
+    """The fields of a source's Release; none if it has no such file. Raises MirrorUnreachable."""
     target = folder / f"probe-{uuid.uuid4().hex}"
     helper = "/usr/lib/apt/apt-helper"
     address = f"{entry.address}/dists/{entry.suite}/InRelease"
@@ -111,8 +130,10 @@ def _release(entry: Entry, folder: Path, job: Job) -> dict[str, str]:
     try:
         run([helper, *options, "download-file", address, str(target)], job.silent())
         text = unsign.remove_signature(target.read_text("utf-8", "replace"))
-    except ProgramFailed:
-        return {}
+    except ProgramFailed as error:
+        if answers.lasting(error):
+            return {}
+        raise answers.refusal(error, f"The package source {entry.address} can't be read") from error
     finally:
         target.unlink(missing_ok=True)
     fields: dict[str, str] = debcon.get_paragraph_data(text)

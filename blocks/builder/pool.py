@@ -61,7 +61,7 @@ class Pool:
         return path.exists() and path.stat().st_size == package.size
 
     def ensure(self, packages: Sequence[Package], job: Job, fetch: Fetcher, keeper: Keeper | None = None) -> None:
-        """Have every package file in the pool; raises PackagesGone, MirrorUnreachable or CorruptFile."""
+        """Have every package file in the pool; raises PackagesGone, CorruptFile, or what the archive raises."""
         missing = [package for package in packages if not self.has(package)]
         partial = self.folder / f"partial-{os.getpid()}-{uuid.uuid4().hex}"
         partial.mkdir()

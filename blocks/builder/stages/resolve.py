@@ -29,7 +29,7 @@ class Resolution:
 def resolve(recipe: Recipe, parent: Lock | None, archive: Archive, job: Job) -> Resolution:
     """The lock of the recipe in the archive's present state.
 
-    Raises UnsupportedSuite, PackagesMissing or MirrorUnreachable.
+    Raises UnsupportedSuite, PackagesMissing, MirrorUnreachable or MirrorRefused.
     """
     found, evidence = archive.packages(asked(recipe), job)
     stanzas = index(found)

@@ -88,7 +88,21 @@ class Deb:
 BASE = (Deb("base", fields={"Essential": "yes", "Priority": "required"}), Deb("apt"))
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    status = 0
+
+
 class _Handler(http.server.SimpleHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Give a file, or the answer that the test wants."""
+        if self.server.status:
+            self.send_error(self.server.status)
+        else:
+            super().do_GET()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
 
@@ -102,15 +116,23 @@ class SmallArchive:
         self._clock = int(time.time()) - 3600
         (folder / "pool").mkdir(parents=True)
         handler = lambda *rest: _Handler(*rest, directory=str(folder))  # noqa: E731
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
 
     @property
+    def port(self) -> int:
+        """The port on which it is served."""
+        return int(self._server.server_address[1])
+
+    @property
     def address(self) -> str:
         """Where it is served."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self.port}"
+
+    def answer(self, status: int) -> None:
+        """Answer this status to everything; files again with 0."""
+        self._server.status = status
 
     def publish(
         self,

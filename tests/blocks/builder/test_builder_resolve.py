@@ -10,9 +10,17 @@ import pytest
 from blocks.builder import Job
 from blocks.builder.archive import TOOLS, Archive, index
 from blocks.builder.stages.resolve import resolve
-from blocks.errors import InvalidInput, MirrorUnreachable, PackagesMissing, ReforgeError, UnsupportedSuite
+from blocks.errors import (
+    InvalidInput,
+    MirrorRefused,
+    MirrorUnreachable,
+    PackagesMissing,
+    ReforgeError,
+    UnsupportedSuite,
+)
 from blocks.model import Lock, OSProfile, Package, Recipe
 from tests.blocks.builder.small_archive import BASE, Deb, Signer, SmallArchive
+from tests.servers.relay import relay
 
 
 def versions(found: dict[Package, bytes]) -> dict[str, str]:
@@ -153,7 +161,7 @@ def test_a_stranger_s_signature_is_refused(
 ) -> None:
     """An archive signed by another key than the source's is refused in apt's own words."""
     served.publish("bench", *BASE, Deb("tool"), signer=signers[1])
-    with pytest.raises(MirrorUnreachable, match=r"not signed|NO_PUBKEY|couldn't be verified"):
+    with pytest.raises(MirrorRefused, match=r"not signed|NO_PUBKEY|couldn't be verified"):
         archive.packages(profile, Job())
 
 
@@ -161,7 +169,7 @@ def test_a_changed_release_is_refused(profile: OSProfile, archive: Archive, serv
     """A Release file that was changed after it was signed is refused."""
     release = served.folder / "dists/bench/InRelease"
     release.write_text(release.read_text("utf-8").replace("Label: Debian", "Label: debian"), "utf-8")
-    with pytest.raises(MirrorUnreachable, match=r"invalid|BADSIG"):
+    with pytest.raises(MirrorRefused, match=r"invalid|BADSIG"):
         archive.packages(profile, Job())
 
 
@@ -184,6 +192,36 @@ def test_an_ended_server_is_unreachable(profile: OSProfile, archive: Archive, se
     with pytest.raises(MirrorUnreachable, match=r"Could not connect|Connection refused") as caught:
         archive.packages(profile.model_copy(update={"sources": (moved,)}), Job())
     assert caught.value.transient
+
+
+def test_a_suite_that_is_not_there_is_refused_for_good(profile: OSProfile, archive: Archive) -> None:
+    """An archive that answers that it has no such suite is not asked again."""
+    elsewhere = profile.sources[0].model_copy(update={"suite": "nowhere"})
+    with pytest.raises(MirrorRefused, match="does not have a Release file") as caught:
+        archive.packages(profile.model_copy(update={"sources": (elsewhere,)}), Job())
+    assert not caught.value.transient
+
+
+def test_a_connection_that_is_cut_is_worth_another_try(
+    profile: OSProfile, archive: Archive, served: SmallArchive
+) -> None:
+    """An index that breaks off in the middle is no answer; once it comes whole, the same archive serves."""
+    with relay(served.port, received=300) as port:
+        cut = profile.sources[0].model_copy(update={"address": f"http://127.0.0.1:{port}"})
+        with pytest.raises(MirrorUnreachable) as caught:
+            archive.packages(profile.model_copy(update={"sources": (cut,)}), Job())
+    assert caught.value.transient
+    assert archive.packages(profile, Job())
+
+
+@pytest.mark.parametrize(("status", "error"), [(503, MirrorUnreachable), (403, MirrorRefused)])
+def test_what_a_mirror_answers_decides_about_another_try(
+    profile: OSProfile, archive: Archive, served: SmallArchive, status: int, error: type[ReforgeError]
+) -> None:
+    """A server that is overloaded is asked again, one that gives no right is not."""
+    served.answer(status)
+    with pytest.raises(error, match=str(status)):
+        archive.packages(profile, Job())
 
 
 def test_an_unknown_suite_is_unsupported(archive: Archive) -> None:
@@ -253,9 +291,19 @@ def test_the_host_s_pins_stay_out(host: Archive, tmp_path: Path) -> None:
 def test_a_mirror_of_another_origin_is_none(host: Archive, served: SmallArchive) -> None:
     """A configured source whose Release has another Origin is no mirror of the distribution."""
     served.publish("bookworm", *BASE, origin="Elsewhere")
-    with pytest.raises(MirrorUnreachable, match="None of this host's package sources") as caught:
+    with pytest.raises(MirrorRefused, match="None of this host's package sources") as caught:
         host.packages(OSProfile(suite="bookworm"), Job())
     assert "/etc/apt" in caught.value.hint
+
+
+def test_a_mirror_that_is_silent_is_not_done_without(host: Archive, served: SmallArchive, tmp_path: Path) -> None:
+    """While a configured source doesn't answer that may have the security fixes, nothing is resolved without them."""
+    assert served
+    with (tmp_path / "host" / "sources.list").open("a", encoding="utf-8") as file:
+        file.write("deb http://127.0.0.1:9/security bookworm-security main\n")
+    with pytest.raises(MirrorUnreachable, match="9/security") as caught:
+        host.packages(OSProfile(suite="bookworm", packages=("tool",)), Job())
+    assert caught.value.transient
 
 
 def test_a_first_lock_has_tools(host: Archive, make_recipe: Callable[..., Recipe]) -> None:

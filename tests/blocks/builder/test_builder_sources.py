@@ -33,7 +33,7 @@ def house(tmp_path: Path, signers: tuple[Signer, Signer]) -> Iterator[SmallArchi
 def debian(tmp_path: Path) -> Source:
     """Debian as this host reaches it, written as a profile's own source."""
     mirror = next(
-        found for found in mirrors.find("Debian", mirrors.entries(), tmp_path, Job()) if found.label == "Debian"
+        found for found in mirrors.find("Debian", (), mirrors.entries(), tmp_path, Job()) if found.label == "Debian"
     )
     return Source(address=mirror.address, suite="bookworm", keyring=armoured(mirror.signed_by, tmp_path / "gpg"))
 
