@@ -14,6 +14,7 @@ from tasks.build import build
 from tasks.create import create
 from tasks.load import load
 from tasks.plan import plan
+from tasks.resume import resume
 from tasks.settle import settle
 from tasks.upload import upload
 from tasks.verify import verify
@@ -52,7 +53,10 @@ def generate_image(
         | {"ticket": ticket, "token": token, "key": key},
         "the request",
     )
-    with Ports.open(configured(catalog, store, builder)) as ports, answerable(ports, request):
+    with (
+        Ports.open(configured(catalog, store, builder)) as ports,
+        answerable(ports, resume(ports, request)) as request,
+    ):
         authorise(ports, request)
         start = load(ports, request)
         with attempting(ports, create(ports, request, start)) as attempt:

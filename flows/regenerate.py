@@ -20,6 +20,7 @@ from tasks.create import create
 from tasks.load import load
 from tasks.missed import missed
 from tasks.plan import plan
+from tasks.resume import resume
 from tasks.settle import settle, settle_unchanged
 from tasks.upload import upload
 from tasks.verify import verify
@@ -71,7 +72,10 @@ def regenerate_image(
     )
     if (later := missed()) is not None:
         return Completed(name="Skipped", message=later)
-    with Ports.open(configured(catalog, store, builder)) as ports, answerable(ports, request):
+    with (
+        Ports.open(configured(catalog, store, builder)) as ports,
+        answerable(ports, resume(ports, request)) as request,
+    ):
         authorise(ports, request)
         start = load(ports, request)
         with attempting(ports, create(ports, request, start)) as attempt:

@@ -7,7 +7,15 @@ from types import MappingProxyType
 from blocks import liveness
 from blocks.admission import admit
 from blocks.configured import configured
-from blocks.errors import NotFinished, NotFound, PrefectUnavailable, ReforgeError, Refused, Stopped
+from blocks.errors import (
+    CatalogUnavailable,
+    NotFinished,
+    NotFound,
+    PrefectUnavailable,
+    ReforgeError,
+    Refused,
+    Stopped,
+)
 from blocks.model import Format, Policy, Ticket
 from blocks.model.request import FirstGeneration, Regeneration, Request
 from blocks.model.summary import Summary
@@ -16,6 +24,7 @@ from blocks.ports import Ports
 from tasks.dispatch import dispatch
 
 _POLL = 1.0
+_OUTAGE = 600.0
 
 
 def regenerate(
@@ -71,13 +80,13 @@ def wait(
 ) -> Summary:
     """Wait for the ticket's end in the catalog, at most so many seconds; returns what has come of it.
 
-    Raises Stopped if it was cancelled, ReforgeError with its reason if it ended in error, NotFinished, NotFound.
+    A database that doesn't answer is waited for, ten minutes at most. Raises Stopped if it was cancelled, ReforgeError
+    with its reason if it ended in error, NotFinished, NotFound, CatalogUnavailable.
     """
     number = ticket.id if isinstance(ticket, Ticket) else ticket
     end = None if seconds is None else time.monotonic() + seconds
     with Ports.open(configured(catalog, store, builder)) as ports:
-        alive = liveness.judge(ports.home, ports.home_id)
-        while not (found := ports.catalog.attempts.settle(number, alive)).terminal:
+        while not (found := _settled(ports, number)).terminal:
             if end is not None and time.monotonic() >= end:
                 raise NotFinished(f"Ticket {number} is {found.state} after {seconds:g} s", "Wait for it again")
             time.sleep(_POLL)
@@ -90,6 +99,7 @@ def hand_over(request: Request, blocks: Mapping[str, str | None] = MappingProxyT
         ticket, _ = admit(ports, request)
         if ticket.terminal or ticket.flow_run is not None:
             return ticket
+        ports.catalog.orders.ask_with(ticket.id, blocks)
         try:
             return dispatch(ports, ticket.id, blocks)
         except (NotFound, Refused) as error:
@@ -97,6 +107,18 @@ def hand_over(request: Request, blocks: Mapping[str, str | None] = MappingProxyT
             raise
         except PrefectUnavailable:  # it is handed over by housekeeping
             return ticket
+
+
+def _settled(ports: Ports, number: int) -> Ticket:
+    """The ticket, given up if it is lost, as soon as the database answers."""
+    end = time.monotonic() + _OUTAGE
+    while True:
+        try:
+            return ports.catalog.attempts.settle(number, liveness.judge(ports.home, ports.home_id))
+        except CatalogUnavailable:
+            if time.monotonic() > end:
+                raise
+            time.sleep(_POLL)
 
 
 def _ended(ports: Ports, ticket: Ticket) -> Summary:

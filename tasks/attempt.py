@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, TypeVar
 from uuid import UUID
 
 from prefect import runtime
@@ -29,6 +29,7 @@ from blocks.stop import StopToken
 from tasks.watch import cancelling, watched
 
 _LINES_PER_SECOND = 20
+Asked = TypeVar("Asked", bound=Request)
 
 
 class Attempt:
@@ -167,10 +168,10 @@ def _begin(ports: Ports, ticket: Ticket) -> Lease:
 
 
 @contextlib.contextmanager
-def answerable(ports: Ports, request: Request) -> Iterator[None]:
+def answerable(ports: Ports, request: Asked) -> Iterator[Asked]:
     """If the request is refused before its attempt begins, the ticket that it was handed ends in error."""
     try:
-        yield
+        yield request
     except Stopped:
         raise
     except ReforgeError as error:

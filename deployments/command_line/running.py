@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from blocks.errors import PrefectUnavailable, ReforgeError, Stopped
+from blocks.errors import Occupied, PrefectUnavailable, ReforgeError, Stopped
 from blocks.model import Ticket
 from blocks.model.request import Request
 from blocks.model.summary import Summary
@@ -51,7 +51,7 @@ class Generation:
             return ticket
         with self._interruption.heard(), followed(self._ports, self._number, self._interruption):
             try:
-                if self._ports.catalog.attempts.current(self._number) is None:
+                if not self._is_taken(ticket):
                     self._failure = self._run(story, verbose=verbose)
             except KeyboardInterrupt:
                 self._ports.catalog.tickets.cancel(self._number, REASON)
@@ -106,17 +106,21 @@ class Generation:
             raise KeyboardInterrupt from None
 
     def _end(self) -> Ticket:
-        """The ended ticket: awaited while somebody else works on it, in error if nobody ever did."""
+        """The ended ticket: awaited while somebody else works on it or will, in error if nobody ever did."""
         while not (ticket := settled(self._ports, self._number)).terminal:
-            if self._ports.catalog.attempts.current(self._number) is None:
+            if not self._is_taken(ticket):
                 self._fail(str(self._failure or _ENDED_BY_ITSELF))
             else:
                 time.sleep(_POLL)
         return ticket
 
+    def _is_taken(self, ticket: Ticket) -> bool:
+        """Whether a run works on the ticket, or was handed it."""
+        return ticket.flow_run is not None or self._ports.catalog.attempts.current(self._number) is not None
+
     def _fail(self, reason: str) -> None:
         attempts = self._ports.catalog.attempts
-        with contextlib.suppress(Stopped):
+        with contextlib.suppress(Stopped, Occupied):
             lease = attempts.begin(self._number, self._ports.home_id, in_process=True)
             attempts.fail(lease, reason)
             attempts.release(lease)

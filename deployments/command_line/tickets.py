@@ -54,12 +54,13 @@ def cancel(user: str, appliance: Number, image: Number, /, *, output: Output = P
     """
     with opened() as ports:
         ticket = find(ports, user, appliance, image)
+        waited = ticket.state == "requested"
         if ports.catalog.tickets.cancel(ticket.id, "cancelled at the command line"):
             _tell_prefect(ports, ticket.id)
         ticket = ports.catalog.tickets.get(ticket.id)
         if ticket.state != "cancelled":
             raise ReforgeError(f"Ticket {ticket.id} has ended already: {ticket.state}", "There is nothing to cancel")
-        receipt = _receipt(ports, ticket)
+        receipt = ports.catalog.receipts.get(ticket.id) if waited else _receipt(ports, ticket)
     document = {"ticket": ticket.id, "state": ticket.state, "message": ticket.message}
     told = fields(**document, released=_told(receipt))
     output.show({**document, "receipt": receipt.document() if receipt else None}, told)

@@ -78,17 +78,19 @@ def _run(ticket: Ticket) -> str:
     return state.name
 
 
-def test_a_ticket_ends_with_its_run(
-    deployed: str, ports: Ports, request_: FirstGeneration, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that failed or was cancelled leaves the reason, one that nobody works on starts again, others wait."""
-    from prefect.states import Cancelled, Crashed, Failed, Pending  # noqa: PLC0415
+def _run(ticket: Ticket) -> Any:
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
 
-    from tasks import revive  # noqa: PLC0415
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(UUID(ticket.flow_run))
+
+
+def test_a_ticket_ends_with_its_run(deployed: str, ports: Ports, request_: FirstGeneration) -> None:
+    """A run that failed or was cancelled before it worked on the ticket leaves the reason; others wait."""
+    from prefect.states import Cancelled, Failed, Pending  # noqa: PLC0415
 
     states: tuple[Any, ...] = (
         Failed(message="Prefect has no Reforge Store block named 'main'"),
-        Crashed(message="out of memory"),
         Cancelled(),
         Pending(),
     )
@@ -98,13 +100,55 @@ def test_a_ticket_ends_with_its_run(
         _set(ticket, state)
     _settle(ports)
     ended = [ports.catalog.tickets.get(ticket.id) for ticket in (*tickets, waiting)]
-    assert [each.state for each in ended] == ["error", "requested", "cancelled", "requested", "requested"]
+    assert [each.state for each in ended] == ["error", "cancelled", "requested", "requested"]
     assert "block named 'main'" in ended[0].error
-    _, crashed, _, taken = tickets
-    assert (_run(crashed), _run(taken), _run(waiting)) == ("AwaitingRetry", "Pending", "Scheduled")
+    assert _run(tickets[-1]).state.is_pending()
+    assert deployed
+
+
+def test_a_run_that_died_before_it_began_starts_again(
+    deployed: str, ports: Ports, request_: FirstGeneration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once when it crashed, else when it takes too long to begin; three times, then the ticket says why."""
+    from prefect.states import Crashed, Pending, Running  # noqa: PLC0415
+
+    from tasks import revive  # noqa: PLC0415
+
+    ticket = _handed(ports, request_)
     monkeypatch.setattr(revive, "_START", timedelta(0))
+    for state in (Crashed(message="killed"), Pending(), Running()):
+        _set(ticket, state)
+        assert "again" in revive.revive(ports, dry=True)[0].what
+        assert _run(ticket).state.type == state.type
+        _settle(ports)
+        assert _run(ticket).state.name == "AwaitingRetry"
+        assert revive.revive(ports) == ()
+    _set(ticket, Crashed(message="out of memory"))
     _settle(ports)
-    assert (_run(taken), _run(waiting)) == ("AwaitingRetry", "Scheduled")
+    ended = ports.catalog.tickets.get(ticket.id)
+    assert (ended.state, "out of memory" in ended.error) == ("error", True)
+    assert deployed
+
+
+def test_a_lost_attempts_run_starts_again_unless_it_has_begun_already(
+    deployed: str, ports: Ports, request_: FirstGeneration
+) -> None:
+    """Told by how often the run had begun; a cancelled one cancels its ticket, and is over in Prefect too."""
+    from prefect.states import Cancelling, Running  # noqa: PLC0415
+
+    ticket = _handed(ports, request_)
+    for restart, missed in ((1, 1), (2, 0)):
+        _set(ticket, Running())
+        count = _run(ticket).run_count - missed
+        ports.catalog.attempts.begin(ticket.id, ports.home_id, ticket.flow_run, in_process=False, run_count=count)
+        lost = ports.catalog.attempts.settle(ticket.id, lambda _lease: False)
+        assert (lost.state, f"restart {restart} of 2" in lost.message) == ("requested", True)
+        _settle(ports)
+        assert _run(ticket).state.name == ("Running" if missed else "AwaitingRetry")
+    _set(ticket, Running())
+    _set(ticket, Cancelling())
+    _settle(ports)
+    assert (ports.catalog.tickets.get(ticket.id).state, _run(ticket).state.type.value) == ("cancelled", "CANCELLED")
     assert deployed
 
 
