@@ -7,7 +7,7 @@ TEST_PACKAGES := gnupg mmdebstrap ovmf postgresql qemu-system-x86 qemu-utils red
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 ARGUMENTS ?=
 
-.PHONY: demo test check bench up lock clean
+.PHONY: demo test check faults bench up lock clean
 
 # Set up, then regenerate a real, bootable image from the record of an earlier generation.
 demo: .setup-run .setup-python
@@ -23,6 +23,10 @@ check: .setup-python
 	@$(VENV)/ruff format --check
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
+
+# Every fault of the matrix at every stage, and a random campaign (ARGUMENTS='--kills 100 --seed 7 --report table.md').
+faults: .setup-run .setup-test .setup-python
+	@$(VENV)/python -m tests.faults $(ARGUMENTS)
 
 # Timings of the stages, side by side with the usual tools, as ratios.
 bench: .setup-run .setup-test .setup-python

@@ -37,14 +37,13 @@ class Rclone:
 def rclone(folder: Path, *, certificate: Path | None = None, key: Path | None = None) -> Iterator[Rclone]:
     """Serve the folder at a free port of the loopback, over https if there is a certificate."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
-    argv = [str(Path(sys.executable).parent / "rclone"), "serve", "s3", str(folder), "--config", ""]
-    argv += ["--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS},{SECRET}", "--dir-cache-time", "1ms"]
+    port = free_port()
+    argv = command(folder, port)
     argv += ["--cert", str(certificate), "--key", str(key)] if certificate else []
     with (folder.parent / f"rclone-{port}.log").open("wb") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
     try:
-        wait_until(lambda: process.poll() is not None or _listens(port), "rclone listens", 30)
+        wait_until(lambda: process.poll() is not None or listens(port), "rclone listens", 30)
         assert process.poll() is None, Path(log.name).read_text("utf-8")
         yield Rclone(folder, f"{'https' if certificate else 'http'}://127.0.0.1:{port}", process)
     finally:
@@ -52,12 +51,20 @@ def rclone(folder: Path, *, certificate: Path | None = None, key: Path | None = 
         process.wait()
 
 
-def _free_port() -> int:
+def command(folder: Path, port: int) -> list[str]:
+    """The argv that serves the folder at a port of the loopback."""
+    argv = [str(Path(sys.executable).parent / "rclone"), "serve", "s3", str(folder), "--config", ""]
+    return [*argv, "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS},{SECRET}", "--dir-cache-time", "1ms"]
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody listens at the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

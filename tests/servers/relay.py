@@ -7,8 +7,9 @@ import socket
 import socketserver
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 _PIECE = 65536
 _RESET = struct.pack("ii", 1, 0)
@@ -19,6 +20,7 @@ class _Relay(socketserver.ThreadingTCPServer):
         self.port = port
         self.reset = reset
         self.ending = threading.Event()
+        self.cuts = 0
         self.limits = {"received": received, "sent": sent}
         super().__init__(("127.0.0.1", 0), _Connection)
 
@@ -32,8 +34,12 @@ class _Connection(socketserver.BaseRequestHandler):
             ready.register(server, selectors.EVENT_READ, (self.request, "received"))
             ready.register(self.request, selectors.EVENT_READ, (server, "sent"))
             passed = {"received": 0, "sent": 0}
+            cuts = self.server.cuts
             try:
                 while not self.server.ending.is_set():
+                    if self.server.cuts != cuts:
+                        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                        return
                     if not all(self._pass(key, passed) for key, _ in ready.select(0.05)):
                         return
             except OSError:  # the other side has cut it
@@ -60,11 +66,36 @@ def relay(port: int, *, received: int | None = None, sent: int | None = None, re
 
     A reset takes back what the client hasn't read yet; without, it gets all that came before the end.
     """
-    with _Relay(port, received, sent, reset=reset) as server:
+    with _serving(_Relay(port, received, sent, reset=reset)) as server:
+        yield int(server.server_address[1])
+
+
+@dataclass(frozen=True)
+class Cuttable:
+    """A relay's port, and what resets every connection through it."""
+
+    port: int
+    cut: Callable[[], None]
+
+
+@contextmanager
+def cuttable(port: int) -> Iterator[Cuttable]:
+    """A relay to `port` that hands everything over until it is told to cut."""
+    with _serving(_Relay(port, None, None, reset=True)) as server:
+
+        def cut() -> None:
+            server.cuts += 1
+
+        yield Cuttable(int(server.server_address[1]), cut)
+
+
+@contextmanager
+def _serving(server: _Relay) -> Iterator[_Relay]:
+    with server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
-            yield int(server.server_address[1])
+            yield server
         finally:
             server.ending.set()
             server.shutdown()

@@ -1,0 +1,24 @@
+"""One installation for all tests of faults, with an image that was made undisturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.cases import Reference, reference
+from tests.faults.installation import Installation, installed
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Workers, servers and homes; housekeeping runs when a test wants it, not by itself."""
+    with installed(tmp_path_factory.mktemp("faults")) as made:
+        made.pause("housekeeping/scheduled")
+        yield made
+
+
+@pytest.fixture(scope="session")
+def known(site: Installation) -> Reference:
+    """An appliance and its image."""
+    return reference(site)

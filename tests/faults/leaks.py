@@ -1,0 +1,112 @@
+"""The leak check: what is still there of tickets that have ended, in words, on every machine and in every server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+
+from blocks.errors import ReforgeError
+from blocks.model import Ticket
+from tests.faults.installation import Installation, Worker, run_of
+
+_LEFT = {
+    "work folder": "work/*",
+    "reservation": "reservations/*.reservation",
+    "attempt": "attempts/*.lock",
+    "half-made checkpoint": "cache/checkpoints/partial-*",
+    "half-made package": "cache/pool/partial-*",
+    "half-made tools": "cache/tools/partial-*",
+    "half-made index": "cache/index/partial-*",
+}
+_FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
+_POLL = 0.5
+
+
+def leaks(site: Installation, seconds: float) -> tuple[str, ...]:
+    """What is left although every ticket has ended; nothing as soon as there is nothing, else after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while (found := tuple(_found(site))) and time.monotonic() < deadline:
+        time.sleep(_POLL)
+    return found
+
+
+def _found(site: Installation) -> Iterator[str]:
+    tickets = site.ports.catalog.tickets.list()
+    yield from (f"ticket {each.id} is {each.state}" for each in tickets if not each.terminal)
+    runs = {each.flow_run for each in tickets if each.flow_run}
+    for worker in site.workers:
+        yield from _of_machine(worker)
+    yield from _processes(site, runs)
+    yield from _of_store(site)
+    yield from _of_catalog(site)
+    yield from _of_prefect(site, tickets)
+
+
+def _of_machine(worker: Worker) -> Iterator[str]:
+    for what, pattern in _LEFT.items():
+        yield from (f"{what} {path.name} of {worker.name}" for path in worker.home.glob(pattern))
+
+
+def _processes(site: Installation, runs: set[str]) -> Iterator[str]:
+    """Processes of the tickets' runs, and all that see a home's folders: sandboxes keep no environment."""
+    keepers = {process.pid for worker in site.workers for process in worker.own()}
+    homes = tuple(str(worker.home) for worker in site.workers)
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            run = run_of(process)
+            if run in runs or (run is None and process.pid not in keepers and _sees(process, homes)):
+                yield f"process {process.pid}: {' '.join(process.cmdline())[:100]}"
+
+
+def _sees(process: psutil.Process, homes: tuple[str, ...]) -> bool:
+    mounts = Path(f"/proc/{process.pid}/mountinfo").read_text("utf-8")
+    words = [*process.cmdline(), process.cwd(), *(row.split()[3] for row in mounts.splitlines())]
+    return any(home in word for word in words for home in homes)
+
+
+def _of_store(site: Installation) -> Iterator[str]:
+    yield from (f"unfinished upload {upload.key}" for upload in site.ports.store.unfinished())
+    for record in site.ports.store.records():
+        known = site.ports.catalog.tickets.record(record.ticket)
+        if known is None or known.attempt != record.attempt:
+            yield f"record of attempt {record.attempt} of ticket {record.ticket}"
+
+
+def _of_catalog(site: Installation) -> Iterator[str]:
+    yield from (f"intent {intent.key}" for intent in site.ports.catalog.intents.pending())
+    yield from (f"doomed blob {sha256}" for sha256 in site.ports.catalog.blobs.doomed())
+    with psycopg.connect(site.catalog.replace("+psycopg", "")) as connection:
+        for digest, ticket in connection.execute("SELECT digest, ticket FROM claims"):
+            yield f"claim of ticket {ticket} on {digest[:12]}"
+
+
+def _of_prefect(site: Installation, tickets: list[Ticket]) -> Iterator[str]:
+    for ticket in tickets[-10:]:
+        if ticket.flow_run and (state := site.run_state(ticket.flow_run)) not in _FINAL:
+            yield f"run of ticket {ticket.id} is {state}"
+    limits = httpx.post(f"{site.server.address}/v2/concurrency_limits/filter", json={}).json()
+    busy = httpx.post(f"{site.server.address}/flow_runs/filter", json=_BUSY).json()
+    for limit in limits:
+        if limit["active_slots"] > len(busy):
+            yield f"{limit['active_slots']} slots of {limit['name']}"
+
+
+_BUSY = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}}
+
+
+def intact(site: Installation, numbers: list[int]) -> Iterator[str]:
+    """What is wrong with the files and books of complete tickets: every file is there with its bytes."""
+    for number in numbers:
+        record = site.ports.catalog.tickets.record(number)
+        if record and record.generation.file:
+            file = record.generation.file
+            try:
+                site.ports.store.verify(file.sha256, file.size, lambda: None)
+            except ReforgeError as error:
+                yield f"file of ticket {number}: {error}"

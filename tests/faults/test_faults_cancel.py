@@ -1,0 +1,101 @@
+"""Cancelling, wherever it is asked for and whatever goes on: at once in the catalog, and soon nothing is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from blocks.builder import STAGES
+from blocks.model import Script
+from tests.faults.cases import Reference, arm
+from tests.faults.installation import Installation
+from tests.faults.leaks import leaks
+from tests.faults.observation import go_on
+from tests.flows.conftest import USER
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.fault, pytest.mark.flow, pytest.mark.build]
+_DEADLINE = 10.0
+_READY = "the script is deaf"
+_DEAF = Script(
+    name="deaf", content=f"#!/bin/sh\ntrap '' TERM INT HUP\necho 'reforge: {_READY}'\nwhile :; do sleep 1; done\n"
+)
+
+
+def _by_command(site: Installation, number: int) -> None:
+    appliance = site.ticket(number).appliance
+    done = site.command("cancel", USER, appliance, number)
+    assert done.returncode == 0, done.stderr
+
+
+def _by_prefect(site: Installation, number: int) -> None:
+    site.cancel_run(site.ticket(number).flow_run)
+
+
+def _by_flow(site: Installation, number: int) -> None:
+    assert site.client.ask("cancel", ticket=number)
+
+
+def _gone(site: Installation, number: int) -> None:
+    """Nothing is left of a cancelled ticket but its receipt, and its run has ended."""
+    assert leaks(site, _DEADLINE) == ()
+    receipt = site.ports.catalog.receipts.get(number)
+    assert receipt is not None
+    assert not site.ports.catalog.tickets.cancel(number, "once more")
+    assert site.ports.catalog.receipts.get(number) == receipt
+    states = [event.state for event in site.ports.catalog.events.list(number)]
+    assert (states.count("cancelled"), states[-1]) == (1, "cancelled")
+
+
+@pytest.mark.parametrize("cancel", [_by_command, _by_prefect, _by_flow], ids=["command", "Prefect", "another flow"])
+def test_a_cancel_in_the_middle_of_an_upload(
+    site: Installation, known: Reference, cancel: Callable[[Installation, int], None]
+) -> None:
+    """The parts that are there are gone with the ticket, whoever asks for it."""
+    stop = arm(site, "upload", known.size)
+    number = site.generate(known.appliance)
+    stopped = stop.await_process()
+    assert any(upload.size for upload in site.ports.store.unfinished())
+    go_on(stopped.pid)
+    cancel(site, number)
+    wait_until(lambda: site.ticket(number).state == "cancelled", "the ticket is cancelled", 2)
+    _gone(site, number)
+
+
+def test_a_cancelled_image_is_made_from_its_finished_stages(site: Installation, known: Reference) -> None:
+    """What was finished before the cancel isn't built again by whoever regenerates it."""
+    appliance = site.appliance("cancelled")
+    stop = arm(site, "disk", known.size)
+    number = site.generate(appliance)
+    stopped = stop.await_process()
+    assert site.ports.catalog.tickets.cancel(number, "cancelled by the test")
+    go_on(stopped.pid)
+    _gone(site, number)
+    again = site.await_end(site.regenerate(appliance, number))
+    assert again.state == "complete", again.error
+    record = site.ports.catalog.tickets.record(again.id)
+    assert record is not None
+    assert [stage.reused for stage in record.generation.stages] == [stage == "rootfs" for stage in STAGES]
+
+
+def test_a_queued_run_that_is_cancelled_in_prefect(site: Installation, known: Reference) -> None:
+    """Nobody works on it and nobody ever will: its ticket is cancelled soon."""
+    with site.idle():
+        number = site.generate(known.appliance)
+        _by_prefect(site, number)
+        wait_until(lambda: site.ticket(number).state == "cancelled", "the ticket is cancelled", 60)
+    assert leaks(site, _DEADLINE) == ()
+    assert site.ticket(number).attempt == 0
+
+
+def test_a_script_that_ignores_every_signal_is_ended(site: Installation) -> None:
+    """The build's processes are gone in time, although a script of the recipe is deaf."""
+    number = site.generate(site.appliance("deaf", _DEAF))
+    wait_until(lambda: site.ticket(number).message == _READY, "the script runs", 120)
+    began = time.monotonic()
+    _by_command(site, number)
+    assert site.ticket(number).state == "cancelled"
+    _gone(site, number)
+    assert time.monotonic() - began < _DEADLINE * 2
