@@ -1,4 +1,4 @@
-"""One home, one Prefect server and one small image for all tests of the flows."""
+"""One home, one Prefect server and one small image for all tests of the flows, and gone with the last of them."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ def small(*scripts: Script, name: str = "small") -> Appliance:
     return Appliance(name=name, os_profile=OSProfile(suite="bookworm"), install_profile=profile)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The session's home folder, named by the environment as a user would."""
+    """The room's home folder, named by an environment that names no other catalog, store or Prefect API."""
     folder = tmp_path_factory.mktemp("home")
-    before = os.environ.get("REFORGE_HOME")
-    os.environ["REFORGE_HOME"] = str(folder)
-    yield folder
-    os.environ.pop("REFORGE_HOME") if before is None else os.environ.update(REFORGE_HOME=before)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("REFORGE_", "PREFECT_"))]:
+            patch.delenv(name)
+        patch.setenv("REFORGE_HOME", str(folder))
+        yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api(home: Path) -> Iterator[str]:
     """The address of a Prefect server of our own."""
     with embedded.server(home, print) as address:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ports(home: Path) -> Iterator[Ports]:
-    """The ports of the session's home, with a user who may generate."""
+    """The ports of the room's home, with a user who may generate."""
     with Ports.open(prepare=True) as opened:
         opened.catalog.users.add(USER, ("image_generate", "appliance_create"))
         opened.catalog.users.add("mallory", ("image_generate",))
@@ -49,7 +50,7 @@ def ports(home: Path) -> Iterator[Ports]:
     assert home.exists()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def first(api: str, ports: Ports) -> Summary:
     """The first image of a small appliance, made by the flow."""
     from flows.generate import generate_image  # noqa: PLC0415 (Prefect is imported after its server is named)

@@ -114,11 +114,12 @@ def test_work_may_be_a_folder(layout: sandbox.Layout, tmp_path: Path) -> None:
 def test_a_stop_ends_everything_inside(layout: sandbox.Layout) -> None:
     """The stop token ends the sandbox with every process in it, daemons too, before `execute` comes back."""
     stop = StopToken()
+    others = set(psutil.Process().children(recursive=True))  # servers of other tests
     tree: list[psutil.Process] = []
 
     def report(line: str) -> None:
         if line == "ready":
-            tree.extend(psutil.Process().children(recursive=True))
+            tree.extend(set(psutil.Process().children(recursive=True)) - others)
             stop.set("cancelled")
 
     with pytest.raises(Stopped):

@@ -11,6 +11,7 @@ import pytest
 
 from blocks.errors import PrefectUnavailable
 from deployments.embedded import server
+from deployments.embedded.client import _refresh
 from deployments.embedded.named import named_address
 
 NOBODY = "http://127.0.0.1:9/api"
@@ -76,6 +77,7 @@ def test_an_unreadable_file_names_nothing(tmp_path: Path) -> None:
 def test_a_named_api_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dead API is an error that tells where and what to do, and no server is started instead."""
     monkeypatch.setenv("PREFECT_API_URL", NOBODY.replace("//", "//user:opensesame@"))
+    _refresh()  # another test may have imported Prefect
     home = tmp_path / "home"
     with pytest.raises(PrefectUnavailable) as caught, server(home, print):
         pytest.fail("nobody answers there")
