@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-from collections.abc import Iterable, Iterator
+import shutil
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -12,22 +14,41 @@ from filelock import FileLock, Timeout
 
 from blocks import liveness
 
-_LOCKS = Path("cache/checkpoints/locks")
+_DAY = 24 * 60 * 60.0
 
 
 def found(home: Path) -> dict[Path, str]:
     """Each thing that is left, in words; what a living process holds is not among them."""
+    halves = (*home.glob("cache/checkpoints/partial-*"), *home.glob("cache/pool/partial-*"))
     return {
-        **{path: f"work folder {path.name}" for path in _below(home, "work/*-*") if _dead(home, path.name)},
-        **{path: f"half-made entry {path.name}" for path in _below(home, "cache/*/partial-*-*") if _deserted(path)},
-        **{path: f"reservation {path.stem}" for path in _below(home, "reservations/*.reservation") if _free(path)},
-        **{path: f"attempt {path.stem}" for path in _below(home, "attempts/*-*.lock") if _dead(home, path.stem)},
+        **{path: f"work folder {path.name}" for path in home.glob("work/*-*") if _dead(home, path.name)},
+        **{path: f"half-made entry {path.name}" for path in halves if _deserted(path.name.split("-")[1])},
+        **{path: f"reservation {path.stem}" for path in home.glob("reservations/*.reservation") if _free(path)},
+        **{path: f"attempt {path.stem}" for path in home.glob("attempts/*-*.lock") if _dead(home, path.stem)},
     }
+
+
+def stale(home: Path) -> dict[Path, str]:
+    """Likewise what no attempt tells of: unpacked tools and index objects that nobody finished within a day."""
+    halves = (*home.glob("cache/tools/partial-*"), *home.glob("cache/index/partial-*"))
+    locks = (path for path in home.glob("attempts/*-*.*") if path.suffix != ".lock")
+    return {
+        **{path: f"half-made entry {path.name}" for path in halves if _old(path)},
+        **{path: f"unfinished lock {path.name}" for path in locks if _deserted(path.suffix[1:])},
+    }
+
+
+def remove(path: Path) -> None:
+    """Remove a stale thing; none is no error."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def locks(home: Path) -> list[Path]:
     """The files by which builds waited for each other, and which nobody holds now."""
-    return [path for path in _below(home, f"{_LOCKS}/*.lock") if _free(path)]
+    return [path for path in home.glob("cache/checkpoints/locks/*.lock") if _free(path)]
 
 
 def remove_locks(paths: Iterable[Path]) -> int:
@@ -40,18 +61,19 @@ def remove_locks(paths: Iterable[Path]) -> int:
     return removed
 
 
-def _below(home: Path, pattern: str) -> Iterator[Path]:
-    yield from sorted(home.glob(pattern))
-
-
 def _dead(home: Path, name: str) -> bool:
     ticket, _, number = name.partition("-")
     return ticket.isdigit() and number.isdigit() and not liveness.lives(home, int(ticket), int(number))
 
 
-def _deserted(path: Path) -> bool:
-    process = path.name.split("-")[1]
+def _deserted(process: str) -> bool:
     return process.isdigit() and not psutil.pid_exists(int(process))
+
+
+def _old(path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime > _DAY
+    return False
 
 
 def _free(path: Path) -> bool:

@@ -30,7 +30,8 @@ def settle_lost(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
     dead = {lease.ticket: lease.number for lease in ports.catalog.attempts.dead(live, alive)}
     if dry:
         why = "its process is gone, or its lease is over"
-        return tuple(Done(what=f"ticket {ticket}: attempt {dead[ticket]} is lost", why=why) for ticket in dead)
+        told = (f"ticket {ticket}: attempt {number} is lost" for ticket, number in dead.items())
+        return tuple(Done(what=what, why=why, done=False) for what in told)
     settled = ports.catalog.attempts.settle_all(dead, alive)
     given_up = [ticket for ticket in settled if ticket.state in ("requested", "error") and _same(ticket, dead)]
     return tuple(
@@ -51,7 +52,7 @@ def dispatch_requested(ports: Ports, blocks: Mapping[str, str | None], *, dry: b
     for number in ports.catalog.orders.undispatched(_UNDISPATCHED_SECONDS):
         with contextlib.suppress(NotFound, Refused):  # not deployed here, or by another version
             run = "a run" if dry else f"run {dispatch(ports, number, blocks).flow_run}"
-            done.append(Done(what=f"ticket {number}: handed to {run}", why="no run worked on it"))
+            done.append(Done(what=f"ticket {number}: handed to {run}", why="no run worked on it", done=not dry))
     return tuple(done)
 
 
@@ -65,13 +66,16 @@ def end_deserted(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
 @step("sweep this machine", minutes=5, tag="build")
 def sweep_machine(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
     """Give back what dead attempts hold on this machine, and the files of locks that nobody holds."""
-    left, locks = wreckage.found(ports.home), wreckage.locks(ports.home)
+    left, stale, locks = wreckage.found(ports.home), wreckage.stale(ports.home), wreckage.locks(ports.home)
     if not dry:
         sweep(ports)
-    gone = [what for path, what in left.items() if dry or not path.exists()]
+        for path in stale:
+            wreckage.remove(path)
+    gone = [what for path, what in sorted((left | stale).items()) if dry or not path.exists()]
     unused = len(locks) if dry else wreckage.remove_locks(locks)
-    empty = [Done(what=f"{unused} empty lock files of stages", why="nobody holds them")] if unused else []
-    return (*(Done(what=what, why="its process is dead") for what in gone), *empty)
+    told = [(what, "its process is dead") for what in gone]
+    told += [(f"{unused} empty lock files of stages", "nobody holds them")] if unused else []
+    return tuple(Done(what=what, why=why, done=not dry) for what, why in told)
 
 
 @step("abort uploads", minutes=5, tag="store")
@@ -98,7 +102,7 @@ def forget_keys(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
     seconds = leftovers.KEY.total_seconds()
     numbers = ports.catalog.tickets.forget_keys(seconds, dry=dry)
     why = f"its ticket ended more than {leftovers.KEY.days} days ago"
-    return tuple(Done(what=f"idempotency key of ticket {number}", why=why) for number in numbers)
+    return tuple(Done(what=f"idempotency key of ticket {number}", why=why, done=not dry) for number in numbers)
 
 
 @step("prune logs", minutes=60, tag="store")

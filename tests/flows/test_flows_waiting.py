@@ -69,15 +69,6 @@ def _settle(ports: Ports) -> None:
     start_waiting.fn(ports)
 
 
-def _run(ticket: Ticket) -> str:
-    from prefect.client.orchestration import get_client  # noqa: PLC0415
-
-    with get_client(sync_client=True) as client:
-        state = client.read_flow_run(UUID(ticket.flow_run)).state
-    assert state is not None
-    return state.name
-
-
 def _run(ticket: Ticket) -> Any:
     from prefect.client.orchestration import get_client  # noqa: PLC0415
 
