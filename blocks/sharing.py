@@ -53,8 +53,7 @@ class Sharing:
 
     def _clear(self, sha256: str) -> None:
         """Remove a doomed blob and forget it."""
-        self._store.remove(sha256)
-        self._catalog.blobs.forget(sha256)
+        self._catalog.blobs.remove(sha256, self._store.remove)
 
 
 def _told(built: Built, blob: Blob) -> SharedCheckpoint:

@@ -44,8 +44,7 @@ def _stored(attempt: Attempt, prospect: Prospect, packed: Built, key: str, worki
         if not doomed:
             return blob
         for sha256 in doomed:
-            ports.store.remove(sha256)
-            ports.catalog.blobs.forget(sha256)
+            ports.catalog.blobs.remove(sha256, ports.store.remove)
     raise Contradiction("Blobs of the image are removed as often as they are stored", "Run it again")
 
 
