@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 
 import pytest
+from pydantic import SecretStr
 
 from blocks import admission
 from blocks.errors import ForeignAppliance, KeyReused, NotFound, QuotaExceeded
@@ -14,6 +18,9 @@ from blocks.model import Appliance, Evidence, Generation, Lock, OSProfile, Recor
 from blocks.model.request import FirstGeneration, Regeneration
 from blocks.ports import Ports
 from blocks.settings import Settings
+from tests.servers.postgresql import Postgresql
+
+_MANY = 50
 
 
 @pytest.fixture
@@ -148,3 +155,47 @@ def test_a_ticket_keeps_the_recipe_that_it_was_asked_for(ports: Ports, request_:
     handed = request_.model_copy(update={"ticket": ticket.id, "token": token})
     assert admission.load(ports, handed).recipe == ports.catalog.tickets.recipe(ticket.id)
     assert admission.load(ports, request_).recipe.os_profile == changed
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def doors(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Ports]]:
+    """One catalog, on each kind of database, opened by several who share nothing else."""
+    with ExitStack() as opened:
+        url = None
+        if request.param == "postgresql":
+            server: Postgresql = request.getfixturevalue("postgresql")
+            url = SecretStr(server.url(opened.enter_context(server.database())))
+        settings = Settings(home=tmp_path / "home", catalog_url=url, store_url=None)
+        doors = [opened.enter_context(Ports.open(settings, prepare=True)) for _ in range(5)]
+        doors[0].catalog.users.add("alice", roles=["developer"])
+        yield doors
+
+
+def _at_once(doors: list[Ports], request: FirstGeneration) -> list[Ticket | Exception]:
+    """What many get who ask for the same at the same moment."""
+    begin = Barrier(_MANY)
+
+    def ask(number: int) -> Ticket | Exception:
+        begin.wait(60)
+        try:
+            return admission.admit(doors[number % len(doors)], request)[0]
+        except (KeyReused, QuotaExceeded) as error:
+            return error
+
+    with ThreadPoolExecutor(_MANY) as pool:
+        return list(pool.map(ask, range(_MANY)))
+
+
+def test_one_key_gives_one_ticket_however_many_ask_at_once(doors: list[Ports]) -> None:
+    """All get it although it takes the last place of the quota; none of as many who ask for another image does."""
+    made = Appliance(name="server", os_profile=OSProfile(suite="bookworm", packages=()))
+    catalog = doors[0].catalog
+    request = FirstGeneration(user="alice", appliance=catalog.appliances.add("alice", made), key="monday")
+    catalog.quotas.set("alice", "generation", 1)
+    answers = _at_once(doors, request)
+    (ticket,) = catalog.tickets.list()
+    assert answers == [ticket] * _MANY
+    refused = _at_once(doors, request.model_copy(update={"format": "raw"}))
+    assert {type(each) for each in refused} == {KeyReused}
+    assert catalog.tickets.list() == [ticket]
+    assert [event.state for event in catalog.events.list(ticket.id)] == ["requested"]
