@@ -11,7 +11,6 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from prefect import runtime
 from prefect.client.schemas.objects import State
 from prefect.exceptions import Abort
 from prefect.states import Cancelled
@@ -19,7 +18,7 @@ from prefect.states import Cancelled
 from blocks.errors import Stopped, Superseded
 from blocks.model.summary import Summary
 from flows.start import wait
-from tasks.attempt import Elsewhere
+from tasks.attempt import Elsewhere, deployed
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -39,7 +38,7 @@ def bounded(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _
                 given = signature.bind(*arguments, **named).arguments
                 return _awaited(elsewhere.ticket, given)
         except Superseded as superseded:
-            if runtime.deployment.get_id() is None:
+            if not deployed():
                 return Cancelled(message=str(superseded))
             raise Abort(str(superseded)) from None
         except Stopped as stopped:

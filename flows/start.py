@@ -1,21 +1,14 @@
 """Start: have images made by the deployments, from other flows and programs, and wait for them."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
 from blocks import liveness
 from blocks.admission import admit
 from blocks.configured import configured
-from blocks.errors import (
-    CatalogUnavailable,
-    NotFinished,
-    NotFound,
-    PrefectUnavailable,
-    ReforgeError,
-    Refused,
-    Stopped,
-)
+from blocks.errors import NotFinished, NotFound, PrefectUnavailable, ReforgeError, Refused, Stopped, Unavailable
 from blocks.model import Format, Policy, Ticket
 from blocks.model.request import FirstGeneration, Regeneration, Request
 from blocks.model.summary import Summary
@@ -25,6 +18,7 @@ from tasks.dispatch import dispatch
 
 _POLL = 1.0
 _OUTAGE = 600.0
+_Answer = TypeVar("_Answer")
 
 
 def regenerate(
@@ -80,13 +74,15 @@ def wait(
 ) -> Summary:
     """Wait for the ticket's end in the catalog, at most so many seconds; returns what has come of it.
 
-    A database that doesn't answer is waited for, ten minutes at most. Raises Stopped if it was cancelled, ReforgeError
-    with its reason if it ended in error, NotFinished, NotFound, CatalogUnavailable.
+    A server that doesn't answer is waited for, ten minutes at most. Raises Stopped if the ticket was cancelled,
+    ReforgeError with its reason if it ended in error, NotFinished, NotFound, Unavailable.
     """
     number = ticket.id if isinstance(ticket, Ticket) else ticket
     end = None if seconds is None else time.monotonic() + seconds
-    with Ports.open(configured(catalog, store, builder)) as ports:
-        while not (found := _settled(ports, number)).terminal:
+    patience = _OUTAGE if seconds is None else min(seconds, _OUTAGE)
+    with _patiently(lambda: Ports.open(configured(catalog, store, builder)), patience) as ports:
+        alive = liveness.judge(ports.home, ports.home_id)
+        while not (found := _patiently(lambda: ports.catalog.attempts.settle(number, alive), patience)).terminal:
             if end is not None and time.monotonic() >= end:
                 raise NotFinished(f"Ticket {number} is {found.state} after {seconds:g} s", "Wait for it again")
             time.sleep(_POLL)
@@ -109,13 +105,13 @@ def hand_over(request: Request, blocks: Mapping[str, str | None] = MappingProxyT
             return ticket
 
 
-def _settled(ports: Ports, number: int) -> Ticket:
-    """The ticket, given up if it is lost, as soon as the database answers."""
-    end = time.monotonic() + _OUTAGE
+def _patiently(ask: Callable[[], _Answer], seconds: float) -> _Answer:
+    """The answer, as soon as the servers give one; raises Unavailable if they don't in the given time."""
+    end = time.monotonic() + seconds
     while True:
         try:
-            return ports.catalog.attempts.settle(number, liveness.judge(ports.home, ports.home_id))
-        except CatalogUnavailable:
+            return ask()
+        except Unavailable:
             if time.monotonic() > end:
                 raise
             time.sleep(_POLL)

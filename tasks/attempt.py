@@ -15,6 +15,7 @@ from typing import IO, TypeVar
 from uuid import UUID
 
 from prefect import runtime
+from prefect.context import FlowRunContext
 from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
 
@@ -156,13 +157,18 @@ def attempting(ports: Ports, ticket: Ticket) -> Iterator[Attempt]:
                 ports.catalog.attempts.release(lease)
 
 
+def deployed() -> bool:
+    """Whether this run is a deployment's own, which can be started again: a run within another one can't."""
+    context = FlowRunContext.get()
+    return context is not None and context.flow_run is not None and context.flow_run.deployment_id is not None
+
+
 def _begin(ports: Ports, ticket: Ticket) -> Lease:
     if ticket.terminal:
         raise Elsewhere(ticket.id)
-    run, in_process = runtime.flow_run.get_id(), runtime.deployment.get_id() is None
-    count = runtime.flow_run.get_run_count()
+    run, count = runtime.flow_run.get_id(), runtime.flow_run.get_run_count()
     try:
-        return ports.catalog.attempts.begin(ticket.id, ports.home_id, run, in_process=in_process, run_count=count)
+        return ports.catalog.attempts.begin(ticket.id, ports.home_id, run, in_process=not deployed(), run_count=count)
     except (Occupied, Stopped):
         raise Elsewhere(ticket.id) from None
 
