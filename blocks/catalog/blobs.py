@@ -56,15 +56,17 @@ class Blobs:
             return tuple(connection.scalars(select(BLOBS.c.sha256).where(BLOBS.c.doomed).order_by(BLOBS.c.sha256)))
 
     def remove(self, sha256: str, remove: Callable[[str], object]) -> bool:
-        """Have a doomed blob removed from the store while nobody can take it, and forget it; False if it isn't doomed.
+        """Have a doomed blob removed from the store and forget it; False if it isn't doomed (any more).
 
-        Whoever does that at the same time removes nothing that was stored again meanwhile.
+        One at a time does that with a blob, so nobody removes what was stored and taken again meanwhile.
         """
-        with self._database.writing() as connection:
-            if not any(row.doomed for row in lock(connection, (sha256,))):
-                return False
+        doomed = select(BLOBS.c.sha256).where(BLOBS.c.sha256 == sha256, BLOBS.c.doomed)
+        with self._database.alone(sha256):
+            with self._database.reading() as connection:
+                if connection.scalar(doomed) is None:
+                    return False
             remove(sha256)
-            connection.execute(delete(BLOBS).where(BLOBS.c.sha256 == sha256))
+            self.forget(sha256)
         return True
 
     def forget(self, sha256: str) -> None:

@@ -14,15 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from filelock import FileLock
+from filelock import Timeout as FileLockTimeout
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from blocks.catalog import faults
-from blocks.errors import InvalidInput
+from blocks.errors import CatalogUnavailable, InvalidInput
 
 BUSY_SECONDS = 30
+_ALONE = 0x5EF0464
 _SQLITE = {"timeout": BUSY_SECONDS, "isolation_level": None}
 _POSTGRESQL = {
     "connect_timeout": 10,
@@ -66,6 +69,23 @@ class Database:
         """A transaction that may write, committed at the end, rolled back on any error; raises CatalogUnavailable."""
         with self._transaction(self._writer) as connection:
             yield connection
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Be the only one at what is named so, of all who use this database, and keep nobody from using it.
+
+        Raises CatalogUnavailable if somebody else is at it for too long.
+        """
+        if self.file is None:
+            with self.reading() as connection:
+                connection.execute(select(func.pg_advisory_xact_lock(_ALONE, func.hashtext(name))))
+                yield
+            return
+        try:
+            with FileLock(f"{self.file}.alone.lock", timeout=BUSY_SECONDS):
+                yield
+        except FileLockTimeout:
+            raise CatalogUnavailable(f"Another process holds {self.file}.alone.lock", "Try again later") from None
 
     def close(self) -> None:
         """Close every connection."""

@@ -103,6 +103,15 @@ def test_a_doomed_blob_is_removed_by_one(catalog: Catalog, ticket: Ticket) -> No
     assert catalog.blobs.take(ticket.id, {A: 1}) == ()
 
 
+def test_the_catalog_is_used_while_a_blob_is_removed(catalog: Catalog, ticket: Ticket) -> None:
+    """A store that takes long keeps nobody waiting: the blob is still doomed for who wants it."""
+    wanted: list[tuple[str, ...]] = []
+    catalog.blobs.take(ticket.id, {A: 1})
+    catalog.blobs.drop(ticket.id)
+    assert catalog.blobs.remove(A, lambda _sha256: wanted.append(catalog.blobs.take(ticket.id, {A: 1, B: 1})))
+    assert wanted == [(A,)]
+
+
 def test_a_blob_that_the_store_keeps_stays_doomed(catalog: Catalog, ticket: Ticket) -> None:
     """When removing it fails, whoever comes next tries again."""
 
