@@ -20,7 +20,7 @@ from blocks.errors import MachineUnfit, NoSpace
 USUAL = 4 * 10**9
 """The bytes that a small image's build reserves."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_SAID = ("No space left on device", "Disk quota exceeded")
+_SAID = ("No space left on device", "Disk quota exceeded", ": Wrote only ")
 _NO_DISK = ("unshare failed", "namespace")
 """The kernel says the same of a machine that gives no more namespaces."""
 _HINT = "Free some space, or raise the quota; the build goes on then"

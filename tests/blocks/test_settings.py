@@ -12,7 +12,10 @@ from blocks.errors import InvalidInput
 from blocks.settings import Settings
 from blocks.store import Credentials
 
-_VARIABLES = ("CATALOG_URL", "STORE_URL", "CACHE_GIGABYTES", "POOL_GIGABYTES")
+_VARIABLES = (
+    *("CATALOG_URL", "STORE_URL", "CACHE_GIGABYTES", "POOL_GIGABYTES"),
+    *("SHARE_STAGES", "SHARED_GIGABYTES"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +58,16 @@ def test_the_keys_to_the_store_are_no_variables_and_are_not_shown(monkeypatch: p
     unlocked = settings.with_store_keys(keys)
     assert (settings.store_keys(), unlocked.store_keys()) == (None, keys)
     assert "opensesame" not in f"{unlocked!r}{unlocked}{unlocked.store_keys()!r}{unlocked.model_dump()}"
+
+
+def test_stages_are_shared_where_several_machines_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a bucket, and not in a folder, unless told otherwise."""
+    assert not configured().shares()
+    monkeypatch.setenv("REFORGE_SHARE_STAGES", "true")
+    assert configured().shares()
+    monkeypatch.setenv("REFORGE_SHARE_STAGES", "")
+    monkeypatch.setenv("REFORGE_STORE_URL", "s3://images/reforge")
+    assert configured().shares()
+    monkeypatch.setenv("REFORGE_SHARE_STAGES", "false")
+    assert not configured().shares()
+    assert configured().shared_gigabytes == 50

@@ -91,6 +91,7 @@ BASE = (Deb("base", fields={"Essential": "yes", "Priority": "required"}), Deb("a
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     status = 0
+    cuts = 0
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -100,6 +101,13 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         """Give a file, or the answer that the test wants."""
         if self.server.status:
             self.send_error(self.server.status)
+        elif self.server.cuts and self.path.endswith(".deb"):
+            self.server.cuts -= 1
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(bytes(10))
+            self.close_connection = True
         else:
             super().do_GET()
 
@@ -133,6 +141,14 @@ class SmallArchive:
     def answer(self, status: int) -> None:
         """Answer this status to everything; files again with 0."""
         self._server.status = status
+
+    def cut(self, times: int) -> None:
+        """Break off in the middle of so many package files that are asked for next."""
+        self._server.cuts = times
+
+    def key(self) -> str:
+        """The public key, armoured."""
+        return self._signer.public()
 
     def publish(
         self,

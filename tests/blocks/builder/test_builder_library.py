@@ -105,7 +105,7 @@ def test_another_machine_s_stage_counts_as_made_here(
         assert found.result.reused
         assert (found.result.digest, found.result.sha256) == (made.result.digest, made.result.sha256)
         assert found.checkpoint.facts == made.checkpoint.facts
-        assert found.checkpoint.path.stat().st_blocks == pytest.approx(made.checkpoint.path.stat().st_blocks, rel=0.01)
+        assert found.checkpoint.path.stat().st_blocks == pytest.approx(made.checkpoint.path.stat().st_blocks, rel=0.05)
         assert elsewhere.has(made.result.name, made.result.digest), stage
     assert sum("Fetching the stage" in line for line in lines.told) == 3
 
