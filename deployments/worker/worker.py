@@ -78,8 +78,7 @@ def _started(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 def _command(pool: str, name: str | None, limit: int) -> list[str]:
     os.environ.setdefault("PREFECT_WORKER_QUERY_SECONDS", _QUERY_SECONDS)
-    command = [*_TIED, sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
-    return [*command, "--limit", str(limit), *(["--name", name] if name else [])]
+    return [*_TIED, sys.executable, "-u", "-m", "deployments.worker.process", pool, str(limit), name or ""]
 
 
 @contextmanager

@@ -1,0 +1,34 @@
+"""The process that takes runs: Prefect's process worker, which here may take up a run again that it has just lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+from prefect.logging.configuration import setup_logging
+from prefect.utilities.processutils import setup_signal_handlers_worker
+from prefect.workers.process import ProcessWorker
+
+
+class Worker(ProcessWorker):
+    """Leaves a run for the next look while it still cleans up after it; Prefect's own would break off with all runs."""
+
+    async def _get_scheduled_flow_runs(self) -> list[Any]:
+        held = self.limiter.statistics().borrowers
+        return [entry for entry in await super()._get_scheduled_flow_runs() if entry.flow_run.id not in held]
+
+
+async def _run(pool: str, limit: int, name: str | None) -> None:
+    worker = Worker(work_pool_name=pool, limit=limit, name=name)
+    setup_signal_handlers_worker(os.getpid(), f"the worker {worker.name}", print)
+    with suppress(asyncio.CancelledError):
+        await worker.start()
+
+
+if __name__ == "__main__":
+    setup_logging()
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_run(sys.argv[1], int(sys.argv[2]), sys.argv[3] or None))
