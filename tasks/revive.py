@@ -23,7 +23,7 @@ from tasks.dispatch import asking
 
 _START = timedelta(minutes=2)
 _MISSING = timedelta(hours=1)
-_RESTARTS = 3
+_RESTARTS = 6  # a worker may report one crash twice
 _SHOWN = 1000
 _AGAIN = "Ticket {ticket} waits for its run after attempt {attempt}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -12,13 +13,15 @@ from prefect.logging.configuration import setup_logging
 from prefect.utilities.processutils import setup_signal_handlers_worker
 from prefect.workers.process import ProcessWorker
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it takes the place of Prefect's own, which is meant
 
-class Worker(ProcessWorker):
-    """Leaves a run for the next look while it still cleans up after it; Prefect's own would break off with all runs."""
+    class Worker(ProcessWorker):
+        """Leaves a run for later while it still cleans up after it, where Prefect's own breaks off with all its runs."""
 
-    async def _get_scheduled_flow_runs(self) -> list[Any]:
-        held = self.limiter.statistics().borrowers
-        return [entry for entry in await super()._get_scheduled_flow_runs() if entry.flow_run.id not in held]
+        async def _get_scheduled_flow_runs(self) -> list[Any]:
+            held = self.limiter.statistics().borrowers
+            return [entry for entry in await super()._get_scheduled_flow_runs() if entry.flow_run.id not in held]
 
 
 async def _run(pool: str, limit: int, name: str | None) -> None:

@@ -100,7 +100,7 @@ def test_a_ticket_ends_with_its_run(deployed: str, ports: Ports, request_: First
 def test_a_run_that_died_before_it_began_starts_again(
     deployed: str, ports: Ports, request_: FirstGeneration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At once when it crashed, else when it takes too long to begin; three times, then the ticket says why."""
+    """At once when it crashed, else when it takes too long to begin; six times, then the ticket says why."""
     from prefect.states import Crashed, Pending, Running  # noqa: PLC0415
 
     from tasks import revive  # noqa: PLC0415
