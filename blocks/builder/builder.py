@@ -100,8 +100,8 @@ class Builder:
         return path.read_bytes() if path.exists() else None
 
     def has(self, stage: StageName, digest: str) -> bool:
-        """Whether the stage's output is there, unverified."""
-        return self._checkpoints.has(stage, digest)
+        """Whether the stage's output is there, here or in the library, unverified."""
+        return self._checkpoints.has(stage, digest) or self._shared(digest) is not None
 
     def package(self, lock: Lock) -> Iterator[tuple[str, Path]]:
         """The lock's package files in the pool, as sha256 and path."""
@@ -128,7 +128,7 @@ class Builder:
         """The stage's output if it need not be made: this machine has it, or another has left it in the library."""
         began = time.monotonic()
         name = identities(order.recipe, order.lock)[stage]
-        if not self._checkpoints.has(stage, name) and self._shared(name) is None:
+        if not self.has(stage, name):
             return None
         with self._checkpoints.building(name, job):
             found = self._checkpoints.find(stage, name, job) or self._bring(name, job)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from blocks import liveness
+from blocks import admission, liveness
 from blocks.admission import admit
-from blocks.builder import Job, identities
+from blocks.builder import Job, Order, identities
+from blocks.catalog import Lease
 from blocks.errors import Stopped, StoreUnavailable
 from blocks.model import Appliance, InstallProfile, OSProfile, StageResult, Ticket
 from blocks.model.request import FirstGeneration
@@ -49,10 +50,10 @@ with Ports.open() as ports:
 """
 
 
-def _appliance(ports: Ports, hostname: str) -> int:
-    """A new appliance whose stages nobody has made yet."""
-    profile = InstallProfile(disk_size=1024, hostname=hostname)
-    made = Appliance(name=hostname, os_profile=OSProfile(suite="bookworm"), install_profile=profile)
+def _appliance(ports: Ports, hostname: str = "small", disk_size: int = 1024) -> int:
+    """A new appliance; with the host name of the first image's its root file system is there already."""
+    profile = InstallProfile(disk_size=disk_size, hostname=hostname)
+    made = Appliance(name="shared", os_profile=OSProfile(suite="bookworm"), install_profile=profile)
     return ports.catalog.appliances.add(USER, made)
 
 
@@ -122,20 +123,20 @@ def test_when_the_builder_dies_the_waiter_takes_over(first: Summary, ports: Port
     """A run that waits for another's stage tells so, and builds itself as soon as that one's process is killed."""
     from flows.generate import generate_image  # noqa: PLC0415 (Prefect is imported after its server is named)
 
-    appliance = _appliance(ports, "heirs")
+    appliance = _appliance(ports, disk_size=1080)
     ticket, _ = admit(ports, FirstGeneration(user=USER, appliance=appliance))
     record = ports.catalog.tickets.record(first.ticket)
     assert record is not None
-    digest = identities(ports.catalog.tickets.recipe(ticket.id), record.generation.lock)["rootfs"]
+    digest = identities(ports.catalog.tickets.recipe(ticket.id), record.generation.lock)["disk"]
     with _claiming(ticket, digest) as builder:
         reading = threading.Thread(target=_kill_once_waited_for, args=(ports, ticket, builder))
         reading.start()
         done = generate_image(USER, appliance)
         reading.join()
     assert isinstance(done, Summary)
-    assert not any(stage.reused for stage in done.stages)
+    assert [stage.reused for stage in done.stages] == [True, False, False]
     assert ports.catalog.tickets.get(ticket.id).state == "error"
-    assert f"Waiting for ticket {ticket.id}, which makes the same rootfs" in ports.store.log(done.ticket, 1, "rootfs")
+    assert f"Waiting for ticket {ticket.id}, which makes the same disk" in ports.store.log(done.ticket, 1, "disk")
     assert ports.catalog.claims.list() == {}
 
 
@@ -154,7 +155,7 @@ def _claiming(ticket: Ticket, digest: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def _kill_once_waited_for(ports: Ports, holder: Ticket, builder: subprocess.Popen[str]) -> None:
-    told = f"Waiting for ticket {holder.id}, which makes the same rootfs"
+    told = f"Waiting for ticket {holder.id}, which makes the same disk"
     wait_until(lambda: ports.catalog.tickets.list()[-1].message == told, told, 120)
     builder.kill()
 
@@ -172,7 +173,7 @@ def test_who_waits_hears_a_cancel_within_a_second(first: Summary, ports: Ports) 
     from tasks.claim import claimed  # noqa: PLC0415
 
     assert first
-    request = FirstGeneration(user=USER, appliance=_appliance(ports, "patience"))
+    request = FirstGeneration(user=USER, appliance=_appliance(ports))
     tickets = [admit(ports, request)[0] for _ in range(2)]
     leases = [ports.catalog.attempts.begin(ticket.id, ports.home_id, in_process=True) for ticket in tickets]
     stop, digest = StopToken(), "d" * 64
@@ -196,29 +197,36 @@ def test_who_waits_hears_a_cancel_within_a_second(first: Summary, ports: Ports) 
     assert ended[0][0] == "stopped"
     assert ended[0][1] - began < 1
     assert ports.catalog.claims.list()[digest] == tickets[0].id
-    for ticket in tickets:
-        ports.catalog.tickets.cancel(ticket.id, "only asked for by the test")
-    for lease in leases:
-        ports.catalog.attempts.release(lease)
-    assert ports.catalog.claims.list() == {}
+    _end(ports, tickets, leases)
 
 
 def test_a_rebuild_neither_waits_nor_claims(first: Summary, ports: Ports) -> None:
-    """It makes what another ticket makes at the same time."""
-    from flows.regenerate import regenerate_image  # noqa: PLC0415
+    """It makes a stage although another ticket is about to make the same."""
+    from tasks.attempt import Attempt  # noqa: PLC0415
+    from tasks.build import _obtained  # noqa: PLC0415 (one stage without its flow)
 
-    appliance = ports.catalog.tickets.get(first.ticket).appliance
-    ticket, _ = admit(ports, FirstGeneration(user=USER, appliance=appliance))
-    lease = ports.catalog.attempts.begin(ticket.id, ports.home_id, in_process=True)
-    with liveness.holding(ports.home, lease):
-        for stage in _made(ports, first):
-            assert ports.catalog.claims.take(stage.digest, lease) is None
-        done = regenerate_image(USER, appliance, first.ticket, rebuild=True)
-    assert isinstance(done, Summary)
-    assert not any(stage.reused for stage in done.stages)
-    assert set(ports.catalog.claims.list().values()) == {ticket.id}
-    ports.catalog.tickets.cancel(ticket.id, "only asked for by the test")
-    ports.catalog.attempts.release(lease)
+    request = FirstGeneration(user=USER, appliance=ports.catalog.tickets.get(first.ticket).appliance)
+    tickets = [admit(ports, request)[0] for _ in range(2)]
+    leases = [ports.catalog.attempts.begin(ticket.id, ports.home_id, in_process=True) for ticket in tickets]
+    record = ports.catalog.tickets.record(first.ticket)
+    assert record is not None
+    generation = record.generation
+    order = Order(generation.recipe, generation.lock, f"{tickets[1].id}-1", rebuild=True)
+    with liveness.holding(ports.home, leases[0]):
+        for stage in generation.stages:
+            assert ports.catalog.claims.take(stage.digest, leases[0]) is None
+        attempt = Attempt(ports, leases[1], StopToken())
+        built = _obtained(attempt, "disk", order, Job(), admission.load(ports, request))
+    assert not built.result.reused
+    assert set(ports.catalog.claims.list().values()) == {tickets[0].id}
+    _end(ports, tickets, leases)
+
+
+def _end(ports: Ports, tickets: list[Ticket], leases: list[Lease]) -> None:
+    for ticket, lease in zip(tickets, leases, strict=True):
+        ports.catalog.tickets.cancel(ticket.id, "only asked for by the test")
+        ports.catalog.attempts.release(lease)
+    assert ports.catalog.claims.list() == {}
 
 
 def test_what_can_t_be_shared_now_costs_nobody_the_build(
@@ -233,9 +241,7 @@ def test_what_can_t_be_shared_now_costs_nobody_the_build(
     assert first
     monkeypatch.setenv("REFORGE_SHARE_STAGES", "true")
     monkeypatch.setattr(Sharing, "add", failing)
-    profile = InstallProfile(disk_size=1100, hostname="small")
-    lonely = Appliance(name="lonely", os_profile=OSProfile(suite="bookworm"), install_profile=profile)
-    done = generate_image(USER, ports.catalog.appliances.add(USER, lonely))
+    done = generate_image(USER, _appliance(ports, disk_size=1100))
     assert isinstance(done, Summary)
     assert done.state == "complete"
     assert [ports.catalog.checkpoints.get(stage.digest) for stage in _made(ports, done)] == [None, None, None]

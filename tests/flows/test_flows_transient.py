@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -60,13 +61,24 @@ def _tries(api: str, ports: Ports, step: str) -> int:
 
 @contextlib.contextmanager
 def _later(deed: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """What does the deed some seconds after it is called; waited for at the end."""
-    timer = threading.Timer(_AWAY, deed)
+    """What does the deed some seconds after it is called, in a thread that stays: what it starts may go with it."""
+    called, over = threading.Event(), threading.Event()
+
+    def act() -> None:
+        while not called.wait(0.1):
+            if over.is_set():
+                return
+        time.sleep(_AWAY)
+        deed()
+        over.wait()
+
+    acting = threading.Thread(target=act)
+    acting.start()
     try:
-        yield timer.start
+        yield called.set
     finally:
-        if timer.is_alive():
-            timer.join()
+        over.set()
+        acting.join()
 
 
 @contextlib.contextmanager
@@ -97,7 +109,10 @@ def test_a_database_that_is_away_in_the_middle_of_a_stage(
 ) -> None:
     """What was made meanwhile counts as made, is recorded once the database is back, and the image completes."""
     assert first
-    with postgresql.database() as database, _later(postgresql.start) as start_later:
+    with postgresql.database() as database, contextlib.ExitStack() as restored:
+        restored.callback(postgresql.start)
+        start_later = restored.enter_context(_later(postgresql.start))
+        restored.callback(postgresql.stop)
 
         def stop() -> None:
             postgresql.stop()
@@ -109,11 +124,11 @@ def test_a_database_that_is_away_in_the_middle_of_a_stage(
             with at("disk", "begin", stop):
                 done = _generate(distant, _appliance(1040))
             assert [stage.reused for stage in done.stages] == [True, False, False]
+            assert _tries(api, distant, "build disk") > 1
             record = distant.catalog.tickets.record(done.ticket)
             assert record is not None
             for stage in record.generation.stages[1:]:
                 assert distant.catalog.outputs.get(stage.digest) is not None
-            assert _tries(api, distant, "build disk") > 1
 
 
 class _Server:
@@ -255,18 +270,27 @@ def test_a_mirror_without_the_suite_ends_the_run_at_once(
 def test_a_disk_that_is_full_in_the_middle_of_a_stage(first: Summary, api: str, ports: Ports) -> None:
     """The stage is made once there is room, with the bytes of an undisturbed one, and nothing half made stays."""
     folder = ports.home / "cache" / "checkpoints"
-    tool("mount", "-t", "tmpfs", "-o", "size=64m,mode=0700", "small", str(folder))
-    try:
-        with _once_told(ports, "failed", lambda: _grow(folder)):
-            done = _generate(ports, _appliance(1024))
-        assert list(folder.glob("partial-*")) == []
-    finally:
-        tool("umount", str(folder))
-    assert [stage.reused for stage in done.stages] == [False, False, False]
+    record = ports.catalog.tickets.record(first.ticket)
+    assert record is not None
+    rootfs = folder / "rootfs" / record.generation.stages[0].digest
+    with tempfile.TemporaryDirectory(dir=ports.home) as aside:
+        tool("cp", "--archive", "--link", str(rootfs), aside)
+        need = (rootfs / "data").stat().st_size
+        tool("mount", "-t", "tmpfs", "-o", f"size={need + 2**26},mode=0700", "small", str(folder))
+        try:
+            (folder / "rootfs").mkdir()
+            tool("cp", "--archive", f"{aside}/{rootfs.name}", str(folder / "rootfs"))
+            with _once_told(ports, "failed", lambda: _grow(folder)):
+                done = _generate(ports, _appliance(1024))
+            assert list(folder.glob("partial-*")) == []
+        finally:
+            tool("umount", str(folder))
+    assert rootfs.exists()
+    assert [stage.reused for stage in done.stages] == [True, False, False]
     assert done.file is not None
     assert first.file is not None
     assert done.file.sha256 == first.file.sha256
-    assert _tries(api, ports, "build rootfs") > 1
+    assert _tries(api, ports, "build disk") > 1
 
 
 def _grow(folder: Path) -> None:
