@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it takes the place of Prefect's own, which is meant
 
     class Worker(ProcessWorker):
-        """Leaves a run for later while it still cleans up after it, where Prefect's own breaks off with all its runs."""
+        """Leaves a run for later while it still cleans up after it, where Prefect's own breaks off with all runs."""
 
         async def _get_scheduled_flow_runs(self) -> list[Any]:
             held = self.limiter.statistics().borrowers
