@@ -33,7 +33,7 @@ def settle_unchanged(attempt: Attempt, start: Prior, prospect: Prospect) -> Summ
     if before is None or before.file is None:
         raise Contradiction("Nothing can be unchanged without an earlier image", "Run it with rebuild")
     blobs = {before.file.sha256: before.file.size, **kept(attempt, prospect.lock)}
-    if doomed := attempt.ports.catalog.blobs.take(attempt.ticket, blobs):
+    if doomed := attempt.ports.catalog.blobs.take(attempt.ticket, blobs, attempt.lease):
         raise Contradiction(f"{len(doomed)} blobs of the earlier image are being removed", "Run it again with rebuild")
     stages = tuple(stage.model_copy(update={"seconds": 0.0, "reused": True}) for stage in before.stages)
     reason = "; ".join(prospect.plan.reasons)
