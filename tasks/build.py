@@ -38,9 +38,11 @@ def build(attempt: Attempt, stage: StageName, start: Prior, prospect: Prospect, 
 
 
 def _obtained(attempt: Attempt, stage: StageName, order: Order, job: Job, start: Prior) -> Built:
-    """The stage's output, made by nobody else at the same time; a rebuild makes it whatever others do."""
+    """The stage's output, made by nobody else at the same time; a rebuild makes it whatever others do, once."""
     digest = identities(order.recipe, order.lock)[stage]
     made = _MADE.setdefault(attempt, {})
+    if order.rebuild and stage not in made and digest in attempt.ports.catalog.outputs.built(attempt.ticket):
+        order = replace(order, rebuild=False)  # an earlier attempt has
     if not order.rebuild and stage not in made and (found := attempt.ports.builder.find(stage, order, job)):
         return share(attempt, found, order, job) if _own(attempt, digest) else found
     alone = contextlib.nullcontext() if order.rebuild else claimed(attempt, stage, digest, _PERCENT[stage], job)

@@ -21,7 +21,8 @@ def settle(
     attempt: Attempt, start: Prior, prospect: Prospect, stages: tuple[StageResult, ...], file: ImageFile
 ) -> Summary:
     """Complete the ticket with what was built; the loser of a race removes its record and raises Stopped."""
-    outcome: Outcome = "reused" if all(stage.reused for stage in stages) else "rebuilt"
+    built = attempt.ports.catalog.outputs.built(attempt.ticket)  # also by earlier attempts
+    outcome: Outcome = "reused" if all(stage.reused and stage.digest not in built for stage in stages) else "rebuilt"
     reason = "; ".join(prospect.plan.reasons)
     return _complete(attempt, _generation(start, prospect, stages, file, outcome, reason))
 

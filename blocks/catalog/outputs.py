@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
-from blocks.catalog.tables import OUTPUTS
+from blocks.catalog.tables import BUILDS, OUTPUTS
 from blocks.model import StageName, Words, grammar
 
 
@@ -37,9 +37,16 @@ class Outputs:
         values = {"digest": digest, "stage": stage, "sha256": sha256, "size": size}
         values |= {"seconds": seconds, "ticket": ticket}
         with self._database.writing() as connection:
+            connection.execute(insert_missing(connection, BUILDS).values(ticket=ticket, digest=digest))
             connection.execute(insert_missing(connection, OUTPUTS).values(**values, recorded=Now()))
             owner = connection.execute(_of(digest)).mappings().one()
         return StageOutput.model_validate(dict(owner))
+
+    def built(self, ticket: int) -> frozenset[str]:
+        """The digests of the stages that the ticket's attempts have built, whoever built them first."""
+        query = select(BUILDS.c.digest).where(BUILDS.c.ticket == ticket)
+        with self._database.reading() as connection:
+            return frozenset(connection.scalars(query))
 
     def get(self, digest: str) -> StageOutput | None:
         """The output that owns the digest, None if it was never made."""

@@ -215,6 +215,13 @@ OUTPUTS = Table(
     Index(None, "stage", "recorded"),
 )
 
+BUILDS = Table(
+    "builds",
+    METADATA,
+    Column("ticket", ForeignKey("tickets.id"), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+)
+
 INTENTS = Table(
     "intents",
     METADATA,

@@ -47,6 +47,16 @@ def test_the_first_output_owns_its_digest(catalog: Catalog, ticket: Ticket) -> N
     assert catalog.outputs.get(B) is None
 
 
+def test_what_a_ticket_built_is_known_whoever_built_it_first(catalog: Catalog, order: TicketRequest) -> None:
+    """A later attempt of a rebuild goes on from there, and of others' stages it knows nothing."""
+    first, second = catalog.tickets.create(order).id, catalog.tickets.create(order).id
+    catalog.outputs.record(A, "rootfs", B, 1, 1.0, first)
+    assert catalog.outputs.built(second) == frozenset()
+    for digest in (A, C):
+        catalog.outputs.record(digest, "rootfs", B, 1, 1.0, second)
+    assert (catalog.outputs.built(first), catalog.outputs.built(second)) == ({A}, {A, C})
+
+
 def test_stage_times_come_newest_first(catalog: Catalog, ticket: Ticket) -> None:
     """Expected times are told from the last outputs of that stage alone."""
     for digest, seconds in ((A, 1.0), (B, 2.0), (C, 3.0)):

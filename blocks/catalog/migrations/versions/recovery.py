@@ -1,4 +1,4 @@
-"""Runs that start again, claims on stages that are being built, and checkpoints that machines share."""
+"""Runs that start again, claims on stages that are being built, which ticket built which, and shared checkpoints."""
 
 from __future__ import annotations
 
@@ -38,10 +38,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name="pk_checkpoints"),
     )
     op.create_index("ix_checkpoints_sha256", "checkpoints", ["sha256"])
+    op.create_table(
+        "builds",
+        sa.Column("ticket", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["ticket"], ["tickets.id"], name="fk_builds_ticket"),
+        sa.PrimaryKeyConstraint("ticket", "digest", name="pk_builds"),
+    )
 
 
 def downgrade() -> None:
     """Drop them."""
+    op.drop_table("builds")
     op.drop_table("checkpoints")
     op.drop_table("claims")
     for name in ("lost", "handed_back", "run_count"):
