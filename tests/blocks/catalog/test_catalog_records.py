@@ -54,7 +54,7 @@ def test_what_a_ticket_built_is_known_whoever_built_it_first(catalog: Catalog, o
     assert catalog.outputs.built(second) == frozenset()
     for digest in (A, C):
         catalog.outputs.record(digest, "rootfs", B, 1, 1.0, second)
-    assert (catalog.outputs.built(first), catalog.outputs.built(second)) == ({A}, {A, C})
+    assert (catalog.outputs.built(first), catalog.outputs.built(second)) == (frozenset({A}), frozenset({A, C}))
 
 
 def test_stage_times_come_newest_first(catalog: Catalog, ticket: Ticket) -> None:
