@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ _REFERENCES = 2
 def main() -> int:
     """Run what the arguments name; 1 if something was not as it must be."""
     given = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all that was started is ended
     folder = Path(given.folder or f"{tempfile.mkdtemp(prefix='reforge-faults-')}/installation")
     folder.mkdir(mode=0o755, exist_ok=True)
     print(f"Logs are in {folder}", file=sys.stderr)  # noqa: T201

@@ -13,22 +13,13 @@ from blocks.model import Ticket
 from tests.faults import cases
 from tests.faults.cases import LIMIT, POINTS, Outcome, Reference, revive, right
 from tests.faults.installation import Installation
-from tests.faults.leaks import intact, leaks
+from tests.faults.leaks import intact, left
 from tests.faults.observation import Entry, Stop, go_on
 
 _TOGETHER = 3
 _LONGEST = 2.0
 _FROZEN = 40.0
-_PATIENCE = 30.0
 _POLL = 0.1
-
-
-def end_worker(site: Installation, stopped: Entry) -> None:
-    """The worker is told to end, as by a service's restart, and started again."""
-    worker = site.worker_of(stopped.pid)
-    go_on(stopped.pid)
-    worker.tell_to_end()
-    worker.start()
 
 
 def cut_store(site: Installation, stopped: Entry) -> None:
@@ -64,7 +55,7 @@ ACTIONS: Mapping[str, Callable[[Installation, Entry], None]] = {
     "flow process killed": cases.kill_flow,
     "worker killed": cases.kill_worker,
     "worker and its runs killed": cases.kill_machine,
-    "worker told to end": end_worker,
+    "worker told to end": cases.end_worker,
     "frozen": freeze,
     "Prefect server killed": cases.kill_server,
     "database stopped": cases.stop_database,
@@ -118,12 +109,12 @@ class Campaign:
             self._melt()
             time.sleep(_POLL)
         self._calm(plays)
-        left = leaks(self._site, _PATIENCE)
+        there = left(self._site)
         for place, play in enumerate(plays, 1):
             ended = self._site.ticket(play.ticket)
             wrong = (*self._wrong(play, ended), *intact(self._site, [play.ticket]))
             name, faults = f"round {number}, {place} of {len(plays)}", tuple(play.hit) or ("none",)
-            yield Outcome(name, faults, ended.state, ended.attempt, play.seconds, wrong, left if place == 1 else ())
+            yield Outcome(name, faults, ended.state, ended.attempt, play.seconds, wrong, there if place == 1 else ())
 
     def _play(self) -> Play:
         """A ticket with up to two strikes drawn for it; what it is drawn doesn't depend on what has happened."""
@@ -170,7 +161,7 @@ class Campaign:
             go_on(due[1])
 
     def _calm(self, plays: list[Play]) -> None:
-        """Disarm what nobody came to, let everyone go on, and have the house kept."""
+        """Disarm what nobody came to, and let everyone go on."""
         for play in plays:
             for stop, _, _ in play.strikes:
                 stop.disarm()
@@ -178,7 +169,6 @@ class Campaign:
                     go_on(stop.await_process().pid)
         self._melt(now=True)
         revive(self._site)
-        self._site.housekeep()
 
     def _wrong(self, play: Play, ended: Ticket) -> Iterator[str]:
         if ended.state == "cancelled" and play.cancelled:

@@ -14,12 +14,11 @@ from blocks.model import StageName, Ticket
 from blocks.model.ticket import ORDER
 from blocks.store.content import CHUNK
 from tests.faults.installation import Installation
-from tests.faults.leaks import leaks
+from tests.faults.leaks import left
 from tests.faults.observation import Entry, Stop, go_on
 from tests.waiting import wait_until
 
 _AWHILE = 3.0
-_PATIENCE = 30.0
 LIMIT = 400.0
 """The seconds within which every ticket must have ended, whatever happens to it."""
 
@@ -115,6 +114,14 @@ def kill_machine(site: Installation, stopped: Entry) -> None:
     site.worker_of(stopped.pid).kill(runs=True)
 
 
+def end_worker(site: Installation, stopped: Entry) -> None:
+    """The worker is told to end, as by a service's restart, and started again."""
+    worker = site.worker_of(stopped.pid)
+    go_on(stopped.pid)
+    worker.tell_to_end()
+    worker.start()
+
+
 def kill_server(site: Installation, stopped: Entry) -> None:
     """The Prefect server is killed, and back after a while."""
     site.server.kill()
@@ -173,6 +180,7 @@ TARGETS: Mapping[str, Target] = {
     "flow process": Target(kill_flow, 2),
     "worker": Target(kill_worker, 1),
     "worker and flow": Target(kill_machine, 2),
+    "worker told to end": Target(end_worker, 2),
     "Prefect server": Target(kill_server, 1),
     "database": Target(stop_database, 1),
     "store": Target(kill_store, 1),
@@ -215,9 +223,7 @@ def _run(site: Installation, known: Reference, target: str, stage: str) -> Outco
     seconds = time.monotonic() - began
     revive(site)
     wrong += [*right(site, ended, known), *_attempts(ended, TARGETS[target].attempts)]
-    site.housekeep()
-    left = leaks(site, _PATIENCE)
-    return Outcome(f"{target} at {stage}", (target,), ended.state, ended.attempt, seconds, tuple(wrong), left)
+    return Outcome(f"{target} at {stage}", (target,), ended.state, ended.attempt, seconds, tuple(wrong), left(site))
 
 
 def right(site: Installation, ended: Ticket, known: Reference) -> Iterator[str]:

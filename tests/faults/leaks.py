@@ -26,6 +26,8 @@ _LEFT = {
 }
 _FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 _POLL = 0.5
+_SWEEP = 15.0
+_PATIENCE = 30.0
 
 
 def leaks(site: Installation, seconds: float) -> tuple[str, ...]:
@@ -34,6 +36,13 @@ def leaks(site: Installation, seconds: float) -> tuple[str, ...]:
     while (found := tuple(_found(site))) and time.monotonic() < deadline:
         time.sleep(_POLL)
     return found
+
+
+def left(site: Installation) -> tuple[str, ...]:
+    """What is left once the workers have swept their machines and, if that isn't enough, housekeeping has run."""
+    if leaks(site, _SWEEP):
+        site.housekeep()
+    return leaks(site, _PATIENCE)
 
 
 def _found(site: Installation) -> Iterator[str]:
@@ -56,7 +65,7 @@ def _of_machine(worker: Worker) -> Iterator[str]:
 def _processes(site: Installation, runs: set[str]) -> Iterator[str]:
     """Processes of the tickets' runs, and all that see a home's folders: sandboxes keep no environment."""
     keepers = {process.pid for worker in site.workers for process in worker.own()}
-    homes = tuple(str(worker.home) for worker in site.workers)
+    homes = tuple(f"{worker.home.parent.name}/{worker.home.name}" for worker in site.workers)
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             run = run_of(process)

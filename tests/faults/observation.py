@@ -65,7 +65,8 @@ class Observation:
 
     def environment(self) -> Mapping[str, str]:
         """What a process must be told to be observed, with all that it starts."""
-        return {"FAULTS_FOLDER": str(self.folder), "PYTHONPATH": str(OBSERVER)}
+        path = [str(OBSERVER), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {"FAULTS_FOLDER": str(self.folder), "PYTHONPATH": ":".join(path)}
 
     def arm(
         self, stage: str, point: str = "begin", *, nth: int = 1, after: float = 0, ticket: int | None = None
