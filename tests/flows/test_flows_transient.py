@@ -160,9 +160,12 @@ class _Server:
 
 
 @pytest.fixture
-def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Server]:
-    """A store on S3, named by the environment."""
+def bucket(first: Summary, ports: Ports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Server]:
+    """A store on S3 that has the package files already, named by the environment."""
+    assert first
     server = _Server(tmp_path / "s3")
+    (server.folder / "bucket" / "images").mkdir()
+    tool("cp", "--archive", "--link", str(ports.home / "store" / "blobs"), str(server.folder / "bucket" / "images"))
     server.start()
     monkeypatch.setenv("REFORGE_STORE_URL", server.url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS)

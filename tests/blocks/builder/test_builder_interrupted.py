@@ -8,7 +8,7 @@ import pytest
 
 from blocks.builder import Builder, Built, Job, Order
 from blocks.builder.process import ended
-from blocks.errors import NoSpace, Stopped
+from blocks.errors import MachineUnfit, Stopped
 from blocks.model import Recipe
 from blocks.stop import StopToken
 from tests.blocks.builder.builder_child import CHILD
@@ -93,7 +93,7 @@ def test_a_full_machine_is_told_before_anything_is_made(
     """Where the space isn't there the build doesn't begin, and leaves nothing."""
     monkeypatch.setattr("blocks.builder.builder._GROWTH", 10**9)
     builder = Builder(warm, cache_limit=LIMIT, pool_limit=LIMIT)
-    with pytest.raises(NoSpace, match="GB are free"):
+    with pytest.raises(MachineUnfit, match=r"needs .* GB, and the file system of"):
         builder.run("rootfs", Order(make_recipe(), workshop.lock, "1-1"), Job())
     assert left(warm) == []
 
