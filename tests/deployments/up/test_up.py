@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -16,6 +17,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.flow
 _NAMES = ("regenerate-image/on-demand", "generate-image/on-demand", "housekeeping/scheduled")
@@ -53,8 +56,15 @@ def _deployment(address: str) -> Any:
     return httpx.get(f"{address}/deployments/name/{_NAMES[0]}").json()
 
 
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/health").is_success
+    except httpx.TransportError:
+        return False
+
+
 def test_it_serves_until_it_is_told_to_end_and_keeps_what_people_changed(tmp_path: Path) -> None:
-    """Started twice it tells where it is; a schedule that was made in the UI and a pause outlive its end and start."""
+    """Started twice it tells where it is; what people made outlives its end and start, and its server's death."""
     with _up(tmp_path, signal.SIGTERM) as (address, _):
         assert "Prefect" in httpx.get(address.removesuffix("/api")).text
         twice = subprocess.run(
@@ -74,6 +84,8 @@ def test_it_serves_until_it_is_told_to_end_and_keeps_what_people_changed(tmp_pat
         port = probe.getsockname()[1]
     with _up(tmp_path, signal.SIGINT, "--port", str(port)) as (address, _):
         assert f":{port}/" in address
+        psutil.Process(json.loads((tmp_path / "server.json").read_text("utf-8"))["pid"]).kill()
+        wait_until(lambda: _answers(address), "the server that was killed is there again, at its port", 120)
         again = _deployment(address)
         assert (again["id"], again["paused"]) == (deployment["id"], False)
         assert [(each["slug"], each["parameters"]) for each in again["schedules"]] == [("by-hand", {"user": "ada"})]
