@@ -18,7 +18,7 @@ from tasks.claim import claimed
 from tasks.share import share
 from tasks.step import step
 
-_MILESTONES = ("reforge: ", "Fetch", "Unpacking ")
+_MILESTONES = ("reforge: ", "Fetch", "Unpacking ", "Sharing ")
 _PERCENT: dict[StageName, int] = {"rootfs": 10, "disk": 60, "pack": 70}
 _END: dict[StageName, int] = {"rootfs": 60, "disk": 70, "pack": 80}
 _STEP = 4

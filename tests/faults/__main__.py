@@ -44,7 +44,7 @@ def _outcomes(site: Installation, given: argparse.Namespace) -> Iterator[Outcome
     for target in TARGETS:
         for stage in POINTS:
             if any(fnmatch.fnmatchcase(f"{target} at {stage}", pattern) for pattern in given.cases.split(",")):
-                yield run(site, known, target, stage)
+                yield run(site, known, (target, stage))
     if given.kills > 0:
         several = [known, *(reference(site, f"small-{place}") for place in range(2, _REFERENCES + 1))]
         yield from Campaign(site, several, given.seed).rounds(given.kills)

@@ -25,11 +25,17 @@ LIMIT = 400.0
 
 @dataclass(frozen=True)
 class Point:
-    """Where in a stage a process is stopped; `part` is the part of the image that is read by then, if it is read."""
+    """Where in a stage a process is stopped; `part` is the part of the image that is read by then, if it is read.
+
+    `stage` is the stage's name in the journal, unless it is the same. In the middle of an upload the store must have
+    something `unfinished`.
+    """
 
     point: str = "begin"
     after: float = 0
     part: float = 0
+    stage: str | None = None
+    unfinished: bool = False
 
 
 POINTS: Mapping[str, Point] = {
@@ -37,7 +43,8 @@ POINTS: Mapping[str, Point] = {
     "rootfs": Point("working"),
     "disk": Point("working"),
     "pack": Point(after=0.3),
-    "upload": Point("working", part=1.5),  # the file is hashed first, then sent
+    "share": Point("working", after=0.3, stage="pack", unfinished=True),  # its file goes to the other machines
+    "upload": Point("working", part=1.6, unfinished=True),  # the file is hashed first, then sent
     "verify": Point("working", part=0.5),
     "settle": Point("working"),
 }
@@ -93,7 +100,7 @@ def arm(site: Installation, stage: str, size: int, ticket: int | None = None) ->
     """A stop in the middle of the stage, for an image of that size in bytes."""
     point = POINTS[stage]
     nth = max(1, int(point.part * size / CHUNK))
-    return site.observation.arm(stage, point.point, nth=nth, after=point.after, ticket=ticket)
+    return site.observation.arm(point.stage or stage, point.point, nth=nth, after=point.after, ticket=ticket)
 
 
 def kill_flow(_site: Installation, stopped: Entry) -> None:
@@ -176,6 +183,9 @@ class Target:
     attempts: int
 
 
+Fault = tuple[str, str]
+"""A target and the stage at which it is hit."""
+
 TARGETS: Mapping[str, Target] = {
     "flow process": Target(kill_flow, 2),
     "worker": Target(kill_worker, 1),
@@ -199,31 +209,32 @@ def revive(site: Installation) -> None:
         worker.await_ready()
 
 
-def run(site: Installation, known: Reference, target: str, stage: str) -> Outcome:
-    """One cell of the matrix; what doesn't come about in time is what is wrong with it."""
+def run(site: Installation, known: Reference, *faults: Fault) -> Outcome:
+    """One generation with its faults, in the order of their stages; what doesn't come about is wrong with it."""
+    if faults[0][1] != "upload":  # an image that was shared when it was made is there already
+        site.wipe()
     began = time.monotonic()
-    try:
-        return _run(site, known, target, stage)
-    except AssertionError as error:
-        revive(site)
-        ticket = site.ports.catalog.tickets.list()[-1]
-        seconds = time.monotonic() - began
-        return Outcome(f"{target} at {stage}", (target,), ticket.state, ticket.attempt, seconds, (str(error),))
-
-
-def _run(site: Installation, known: Reference, target: str, stage: str) -> Outcome:
-    site.wipe()
-    began = time.monotonic()
-    stop = arm(site, stage, known.size)
+    name = ", ".join(f"{target} at {stage}" for target, stage in faults)
+    stops = [arm(site, stage, known.size) for _, stage in faults]
     number = site.generate(known.appliance)
-    stopped = stop.await_process()
-    wrong = [*_halfway(site, stage)]
-    TARGETS[target].hit(site, stopped)
-    ended = site.await_end(number, LIMIT)
+    wrong: list[str] = []
+    try:
+        for (target, stage), stop in zip(faults, stops, strict=True):
+            stopped = stop.await_process()
+            wrong += _halfway(site, stage) if len(faults) == 1 else ()
+            TARGETS[target].hit(site, stopped)
+        site.await_end(number, LIMIT)
+    except AssertionError as error:
+        wrong.append(str(error))
     seconds = time.monotonic() - began
+    for stop in stops:
+        stop.disarm()
     revive(site)
-    wrong += [*right(site, ended, known), *_attempts(ended, TARGETS[target].attempts)]
-    return Outcome(f"{target} at {stage}", (target,), ended.state, ended.attempt, seconds, tuple(wrong), left(site))
+    ended = site.ticket(number)
+    lost = sum(TARGETS[target].attempts - 1 for target, _ in faults)
+    wrong += [*right(site, ended, known), *_attempts(ended, 1 + lost)]
+    hit = tuple(target for target, _ in faults)
+    return Outcome(name, hit, ended.state, ended.attempt, seconds, tuple(wrong), left(site))
 
 
 def right(site: Installation, ended: Ticket, known: Reference) -> Iterator[str]:
@@ -237,7 +248,7 @@ def right(site: Installation, ended: Ticket, known: Reference) -> Iterator[str]:
 
 
 def _halfway(site: Installation, stage: str) -> Iterator[str]:
-    if stage == "upload" and not any(upload.size for upload in site.ports.store.unfinished()):
+    if POINTS[stage].unfinished and not site.ports.store.unfinished():
         yield "it wasn't in the middle of the upload"
 
 
