@@ -19,6 +19,7 @@ from blocks.errors import Stopped, Superseded
 from blocks.model.summary import Summary
 from flows.start import wait
 from tasks.attempt import Elsewhere, deployed
+from tasks.outlive import outlive_reader
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -31,6 +32,8 @@ def bounded(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _
 
     @functools.wraps(function)
     def run(*arguments: _Parameters.args, **named: _Parameters.kwargs) -> _Result | Summary | State[None]:
+        if deployed():
+            outlive_reader()
         try:
             try:
                 return function(*arguments, **named)
