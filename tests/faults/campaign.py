@@ -124,16 +124,16 @@ class Campaign:
             for stage in self._random.sample([*POINTS], self._random.choice((1, 1, 2)))
         ]
         number = self._site.generate(known.appliance)
-        observation = self._site.observation
         strikes = [
-            (
-                observation.arm(stage, after=round(after, 2), ticket=number),
-                action,
-                f"{action} at {stage} + {after:.1f} s",
-            )
+            (self._arm(stage, after, number), action, f"{action} at {stage} + {after:.1f} s")
             for stage, after, action in drawn
         ]
         return Play(known, number, strikes)
+
+    def _arm(self, stage: str, after: float, ticket: int) -> Stop:
+        part = POINTS[stage].stage  # of a stage
+        point = "working" if part else "begin"
+        return self._site.observation.arm(part or stage, point, after=round(after, 2), ticket=ticket)
 
     def _ended(self, play: Play) -> bool:
         if play.seconds == 0 and self._site.ticket(play.ticket).terminal:
