@@ -114,14 +114,15 @@ def test_a_database_that_is_away_in_the_middle_of_a_stage(
         start_later = restored.enter_context(_later(postgresql.start))
         restored.callback(postgresql.stop)
 
-        def stop() -> None:
-            postgresql.stop()
-            start_later()
+        def delay(tries: int) -> float:
+            start_later()  # not before the finished stage could not be recorded
+            return float(tries)
 
+        monkeypatch.setattr("tasks.step.delay", delay)
         monkeypatch.setenv("REFORGE_CATALOG_URL", postgresql.url(database))
         with Ports.open(prepare=True) as distant:
             distant.catalog.users.add(USER, ("image_generate", "appliance_create"))
-            with at("disk", "begin", stop):
+            with at("disk", "working", postgresql.stop):
                 done = _generate(distant, _appliance(1040))
             assert [stage.reused for stage in done.stages] == [True, False, False]
             assert _tries(api, distant, "build disk") > 1
