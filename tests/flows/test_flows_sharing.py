@@ -22,8 +22,8 @@ from blocks.model import Appliance, InstallProfile, OSProfile, StageResult, Tick
 from blocks.model.request import FirstGeneration
 from blocks.model.summary import Summary
 from blocks.ports import Ports
-from blocks.sharing import Sharing
 from blocks.stop import StopToken
+from blocks.store.directory import DirectoryStore
 from tests.blocks.builder.small_archive import tool
 from tests.flows.conftest import USER
 from tests.waiting import wait_until
@@ -120,24 +120,30 @@ def test_two_machines_build_one_input_once(ports: Ports, homes: list[dict[str, s
 
 
 def test_when_the_builder_dies_the_waiter_takes_over(first: Summary, ports: Ports) -> None:
-    """A run that waits for another's stage tells so, and builds itself as soon as that one's process is killed."""
-    from flows.generate import generate_image  # noqa: PLC0415 (Prefect is imported after its server is named)
+    """Who waits for another's stage tells so, and builds itself as soon as that one's process is killed."""
+    from tasks.attempt import Attempt  # noqa: PLC0415 (Prefect is imported after its server is named)
+    from tasks.build import _obtained  # noqa: PLC0415 (one stage without its flow)
 
-    appliance = _appliance(ports, disk_size=1080)
-    ticket, _ = admit(ports, FirstGeneration(user=USER, appliance=appliance))
+    request = FirstGeneration(user=USER, appliance=_appliance(ports, disk_size=1080))
+    holder, waiter = (admit(ports, request)[0] for _ in range(2))
     record = ports.catalog.tickets.record(first.ticket)
     assert record is not None
-    digest = identities(ports.catalog.tickets.recipe(ticket.id), record.generation.lock)["disk"]
-    with _claiming(ticket, digest) as builder:
-        reading = threading.Thread(target=_kill_once_waited_for, args=(ports, ticket, builder))
+    order = Order(ports.catalog.tickets.recipe(waiter.id), record.generation.lock, f"{waiter.id}-1")
+    lease = ports.catalog.attempts.begin(waiter.id, ports.home_id, in_process=True)
+    told: list[str] = []
+    with (
+        _claiming(holder, identities(order.recipe, order.lock)["disk"]) as builder,
+        liveness.holding(ports.home, lease),
+    ):
+        reading = threading.Thread(target=_kill_once_waited_for, args=(ports, holder, waiter, builder))
         reading.start()
-        done = generate_image(USER, appliance)
+        attempt = Attempt(ports, lease, StopToken())
+        built = _obtained(attempt, "disk", order, Job(report=told.append), admission.load(ports, request))
         reading.join()
-    assert isinstance(done, Summary)
-    assert [stage.reused for stage in done.stages] == [True, False, False]
-    assert ports.catalog.tickets.get(ticket.id).state == "error"
-    assert f"Waiting for ticket {ticket.id}, which makes the same disk" in ports.store.log(done.ticket, 1, "disk")
-    assert ports.catalog.claims.list() == {}
+    assert not built.result.reused
+    assert ports.catalog.tickets.get(holder.id).state == "error"
+    assert f"Waiting for ticket {holder.id}, which makes the same disk" in told
+    _end(ports, [waiter], [lease])
 
 
 @contextmanager
@@ -154,9 +160,9 @@ def _claiming(ticket: Ticket, digest: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def _kill_once_waited_for(ports: Ports, holder: Ticket, builder: subprocess.Popen[str]) -> None:
+def _kill_once_waited_for(ports: Ports, holder: Ticket, waiter: Ticket, builder: subprocess.Popen[str]) -> None:
     told = f"Waiting for ticket {holder.id}, which makes the same disk"
-    wait_until(lambda: ports.catalog.tickets.list()[-1].message == told, told, 120)
+    wait_until(lambda: ports.catalog.tickets.get(waiter.id).message == told, told, 60)
     builder.kill()
 
 
@@ -232,18 +238,29 @@ def _end(ports: Ports, tickets: list[Ticket], leases: list[Lease]) -> None:
 def test_what_can_t_be_shared_now_costs_nobody_the_build(
     first: Summary, ports: Ports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A store that fails while a finished stage is shared leaves nothing open, and the run goes on."""
-    from flows.generate import generate_image  # noqa: PLC0415
+    """A store that fails while a finished stage is shared leaves nothing open, and the stage counts as made."""
+    from tasks.attempt import Attempt  # noqa: PLC0415
+    from tasks.build import _obtained  # noqa: PLC0415 (one stage without its flow)
 
     def failing(*_arguments: object) -> None:
         raise StoreUnavailable("The test's store is away")
 
-    assert first
+    record = ports.catalog.tickets.record(first.ticket)
+    assert record is not None
+    monkeypatch.setattr(DirectoryStore, "upload", failing)
     monkeypatch.setenv("REFORGE_SHARE_STAGES", "true")
-    monkeypatch.setattr(Sharing, "add", failing)
-    done = generate_image(USER, _appliance(ports, disk_size=1100))
-    assert isinstance(done, Summary)
-    assert done.state == "complete"
-    assert [ports.catalog.checkpoints.get(stage.digest) for stage in _made(ports, done)] == [None, None, None]
-    assert ports.catalog.intents.pending() == []
-    assert "is not shared: The test's store is away" in ports.store.log(done.ticket, 1, "disk")
+    with Ports.open() as sharing:
+        request = FirstGeneration(user=USER, appliance=_appliance(sharing, disk_size=1100))
+        ticket, _ = admit(sharing, request)
+        lease = sharing.catalog.attempts.begin(ticket.id, sharing.home_id, in_process=True)
+        recipe, told = sharing.catalog.tickets.recipe(ticket.id), list[str]()
+        order = Order(recipe, record.generation.lock, f"{ticket.id}-1")
+        with liveness.holding(sharing.home, lease):
+            start = admission.load(sharing, request)
+            built = _obtained(Attempt(sharing, lease, StopToken()), "disk", order, Job(report=told.append), start)
+        assert not built.result.reused
+        assert sharing.catalog.outputs.get(built.result.digest) is not None
+        assert sharing.catalog.checkpoints.get(built.result.digest) is None
+        assert sharing.catalog.intents.pending() == []
+        assert "The stage disk is not shared: The test's store is away" in told
+        _end(sharing, [ticket], [lease])

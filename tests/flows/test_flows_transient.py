@@ -33,7 +33,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.flow, pytest.mark.build]
 
-_AWAY = 3.0
+_AWAY = 2.0
 
 
 def _appliance(disk_size: int, profile: OSProfile | None = None) -> Appliance:
@@ -270,7 +270,7 @@ def test_a_mirror_without_the_suite_ends_the_run_at_once(
     assert _tries(api, ports, "plan") == 1
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system; the next test is for all")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system; the next test is for others")
 def test_a_disk_that_is_full_in_the_middle_of_a_stage(first: Summary, api: str, ports: Ports) -> None:
     """The stage is made once there is room, with the bytes of an undisturbed one, and nothing half made stays."""
     folder = ports.home / "cache" / "checkpoints"
@@ -301,6 +301,7 @@ def _grow(folder: Path) -> None:
     tool("mount", "-o", "remount,size=4g", str(folder))
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root has the test before")
 def test_a_disk_that_other_builds_have_reserved(first: Summary, api: str, ports: Ports) -> None:
     """A build waits for the room that those give back."""
     assert first
