@@ -33,12 +33,16 @@ def settle_unchanged(attempt: Attempt, start: Prior, prospect: Prospect) -> Summ
     before = start.generation
     if before is None or before.file is None:
         raise Contradiction("Nothing can be unchanged without an earlier image", "Run it with rebuild")
-    blobs = {before.file.sha256: before.file.size, **kept(attempt, prospect.lock)}
-    if doomed := attempt.ports.catalog.blobs.take(attempt.ticket, blobs, attempt.lease):
-        raise Contradiction(f"{len(doomed)} blobs of the earlier image are being removed", "Run it again with rebuild")
+    if not _completed(attempt):
+        _take(attempt, {before.file.sha256: before.file.size, **kept(attempt, prospect.lock)})
     stages = tuple(stage.model_copy(update={"seconds": 0.0, "reused": True}) for stage in before.stages)
     reason = "; ".join(prospect.plan.reasons)
     return _complete(attempt, _generation(start, prospect, stages, before.file, "unchanged", reason))
+
+
+def _take(attempt: Attempt, blobs: dict[str, int]) -> None:
+    if doomed := attempt.ports.catalog.blobs.take(attempt.ticket, blobs, attempt.lease):
+        raise Contradiction(f"{len(doomed)} blobs of the earlier image are being removed", "Run it again with rebuild")
 
 
 def _generation(
@@ -66,12 +70,17 @@ def _generation(
 def _complete(attempt: Attempt, generation: Generation) -> Summary:
     """The completed ticket's summary; a step that is tried again after that goes on with what it recorded."""
     ports = attempt.ports
-    record = ports.catalog.tickets.record(attempt.ticket)
-    if record is None or record.attempt != attempt.lease.number:
+    if not _completed(attempt):
         _record(attempt, generation)
     summary = outcome(ports, ports.catalog.tickets.get(attempt.ticket))
     present.summary(attempt, summary)
     return summary
+
+
+def _completed(attempt: Attempt) -> bool:
+    """Whether an earlier try of the step has completed the ticket, though its answer was lost."""
+    record = attempt.ports.catalog.tickets.record(attempt.ticket)
+    return record is not None and record.attempt == attempt.lease.number
 
 
 def _record(attempt: Attempt, generation: Generation) -> None:
