@@ -62,10 +62,10 @@ class Watcher:
     def _look(self) -> None:
         now = time.monotonic()
         try:
-            if now - self._renewed >= _RENEW_SECONDS:
+            ticket = self._ports.catalog.tickets.get(self._lease.ticket)
+            if ticket.state != "complete" and now - self._renewed >= _RENEW_SECONDS:
                 self._ports.catalog.attempts.renew(self._lease)
                 self._renewed = now
-            ticket = self._ports.catalog.tickets.get(self._lease.ticket)
         except Stopped as stopped:
             self._stop.set(stopped.what, type(stopped))
         except CatalogUnavailable as error:

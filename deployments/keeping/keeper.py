@@ -18,6 +18,7 @@ from blocks.errors import ReforgeError
 from blocks.ports import Ports
 
 _SECONDS = 5.0
+_MOMENT = 3.0  # a machine that goes on after a pause doesn't let all its processes go on at once
 _FRUITLESS = 60.0
 
 
@@ -74,12 +75,13 @@ class Keeper:
             self._report(f"{done.what}: {done.why}")
 
     def _bury(self, lease: Lease) -> None:
-        """Kill the process of a lost attempt if it was stopped, or doesn't see by itself that it was given up."""
+        """Kill the process of a lost attempt if it stays stopped, or doesn't see by itself that it was given up."""
         pid = liveness.holder(self._ports.home, lease) if lease.restarts else None
         if pid is None:
             return
-        seen = self._undead.setdefault(f"{lease.ticket}-{lease.number}", time.monotonic())
-        if _is_stopped(pid) or time.monotonic() - seen > _FRUITLESS:
+        now = time.monotonic()
+        age = now - self._undead.setdefault(f"{lease.ticket}-{lease.number}", now)
+        if age > _FRUITLESS or (age > _MOMENT and _is_stopped(pid)):
             liveness.end(self._ports.home, lease)
 
     def _complain(self, trouble: str) -> None:

@@ -12,7 +12,6 @@ import psutil
 import psycopg
 
 from blocks.errors import ReforgeError
-from blocks.model import Ticket
 from tests.faults.installation import Installation, Worker, run_of
 
 _LEFT = {
@@ -25,15 +24,21 @@ _LEFT = {
     "half-made index": "cache/index/partial-*",
 }
 _FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
+_SUPERVISOR = "_workspace_"
+_LOOKED_AT = 10
 _POLL = 0.5
 _SWEEP = 15.0
 _PATIENCE = 30.0
 
 
-def leaks(site: Installation, seconds: float) -> tuple[str, ...]:
-    """What is left although every ticket has ended; nothing as soon as there is nothing, else after so many seconds."""
+def leaks(site: Installation, seconds: float, *, builds: bool = False) -> tuple[str, ...]:
+    """What is left although every ticket has ended; nothing as soon as there is nothing, else after so many seconds.
+
+    Of the builds alone, or also of Prefect's own: how it calls a run, and its supervisors of the runs.
+    """
+    look = _of_builds if builds else _found
     deadline = time.monotonic() + seconds
-    while (found := tuple(_found(site))) and time.monotonic() < deadline:
+    while (found := tuple(look(site))) and time.monotonic() < deadline:
         time.sleep(_POLL)
     return found
 
@@ -46,15 +51,18 @@ def left(site: Installation) -> tuple[str, ...]:
 
 
 def _found(site: Installation) -> Iterator[str]:
+    yield from _of_builds(site)
+    yield from _of_prefect(site)
+
+
+def _of_builds(site: Installation) -> Iterator[str]:
     tickets = site.ports.catalog.tickets.list()
     yield from (f"ticket {each.id} is {each.state}" for each in tickets if not each.terminal)
-    runs = {each.flow_run for each in tickets if each.flow_run}
     for worker in site.workers:
         yield from _of_machine(worker)
-    yield from _processes(site, runs)
+    yield from (_told(process) for process in _processes(site) if not _supervises(process))
     yield from _of_store(site)
     yield from _of_catalog(site)
-    yield from _of_prefect(site, tickets)
 
 
 def _of_machine(worker: Worker) -> Iterator[str]:
@@ -62,15 +70,29 @@ def _of_machine(worker: Worker) -> Iterator[str]:
         yield from (f"{what} {path.name} of {worker.name}" for path in worker.home.glob(pattern))
 
 
-def _processes(site: Installation, runs: set[str]) -> Iterator[str]:
+def _processes(site: Installation) -> Iterator[psutil.Process]:
     """Processes of the tickets' runs, and all that see a home's folders: sandboxes keep no environment."""
+    runs = {ticket.flow_run for ticket in site.ports.catalog.tickets.list() if ticket.flow_run}
     keepers = {process.pid for worker in site.workers for process in worker.own()}
     homes = tuple(f"{worker.home.parent.name}/{worker.home.name}" for worker in site.workers)
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             run = run_of(process)
             if run in runs or (run is None and process.pid not in keepers and _sees(process, homes)):
-                yield f"process {process.pid}: {' '.join(process.cmdline())[:100]}"
+                yield process
+
+
+def _supervises(process: psutil.Process) -> bool:
+    """Whether it is Prefect's own, that started the run's process and waits for its end."""
+    with suppress(psutil.NoSuchProcess):
+        return any(_SUPERVISOR in word for word in process.cmdline())
+    return True
+
+
+def _told(process: psutil.Process) -> str:
+    with suppress(psutil.NoSuchProcess):
+        return f"process {process.pid}: {' '.join(process.cmdline())[:100]}"
+    return f"process {process.pid}"
 
 
 def _sees(process: psutil.Process, homes: tuple[str, ...]) -> bool:
@@ -95,8 +117,9 @@ def _of_catalog(site: Installation) -> Iterator[str]:
             yield f"claim of ticket {ticket} on {digest[:12]}"
 
 
-def _of_prefect(site: Installation, tickets: list[Ticket]) -> Iterator[str]:
-    for ticket in tickets[-10:]:
+def _of_prefect(site: Installation) -> Iterator[str]:
+    yield from (_told(process) for process in _processes(site) if _supervises(process))
+    for ticket in site.ports.catalog.tickets.list()[-_LOOKED_AT:]:
         if ticket.flow_run and (state := site.run_state(ticket.flow_run)) not in _FINAL:
             yield f"run of ticket {ticket.id} is {state}"
     limits = httpx.post(f"{site.server.address}/v2/concurrency_limits/filter", json={}).json()

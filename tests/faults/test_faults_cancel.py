@@ -17,6 +17,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.flow, pytest.mark.build]
 _DEADLINE = 10.0
+_PREFECT = 60.0
 _READY = "the script is deaf"
 _DEAF = Script(
     name="deaf", content=f"#!/bin/sh\ntrap '' TERM INT HUP\necho 'reforge: {_READY}'\nwhile :; do sleep 1; done\n"
@@ -31,7 +32,8 @@ def _cancel(site: Installation, number: int) -> None:
 
 def _gone(site: Installation, *numbers: int) -> None:
     """Nothing is left of cancelled tickets but a receipt each, and their runs have ended."""
-    assert leaks(site, _DEADLINE) == ()
+    assert leaks(site, _DEADLINE, builds=True) == ()
+    assert leaks(site, _PREFECT) == ()
     for number in numbers:
         receipt = site.ports.catalog.receipts.get(number)
         assert receipt is not None
@@ -87,7 +89,7 @@ def test_a_queued_run_that_is_cancelled_in_prefect(site: Installation, known: Re
         number = site.generate(known.appliance)
         site.cancel_run(site.ticket(number).flow_run)
         wait_until(lambda: site.ticket(number).state == "cancelled", "the ticket is cancelled", 60)
-    assert leaks(site, _DEADLINE) == ()
+    assert leaks(site, _PREFECT) == ()
     assert site.ticket(number).attempt == 0
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.filters import DeploymentFilter
 
 pytestmark = [pytest.mark.flow, pytest.mark.build]
+_LONG = 300
 
 
 def test_a_missed_run_is_caught_up_once(api: str, first: Summary, ports: Ports) -> None:
@@ -26,16 +27,16 @@ def test_a_missed_run_is_caught_up_once(api: str, first: Summary, ports: Ports) 
     _register()
     image = {"user": USER, "appliance": ports.catalog.tickets.get(first.ticket).appliance, "image": first.ticket}
     schedule("missed", image, 5)
-    wait_until(lambda: len(_due()) >= 3, "three runs are due", 60)
+    wait_until(lambda: len(_due()) >= 3, "three runs are due", _LONG)
     _end("missed")
     missed = len(_due())
     before = ports.catalog.tickets.list()[-1].id
     with serving():
-        wait_until(lambda: not _due(), "all runs have begun", 90)
-        wait_until(lambda: {"Completed", "Skipped"} >= _names() >= {"Completed"}, "all runs have ended", 90)
+        wait_until(lambda: not _due(), "all runs have begun", _LONG)
+        wait_until(lambda: {"Completed", "Skipped"} >= _names() >= {"Completed"}, "all runs have ended", _LONG)
         assert sorted(run.state.name for run in _scheduled_runs()) == ["Completed"] + ["Skipped"] * (missed - 1)
         _retry(next(run.id for run in _scheduled_runs() if run.state.name == "Skipped"))
-        wait_until(lambda: len(_made(ports, first, before)) == 2, "what somebody had tried again is not skipped", 30)
+        wait_until(lambda: len(_made(ports, first, before)) == 2, "what somebody had tried again is not skipped", _LONG)
     assert _made(ports, first, before)[0].state == "complete"
     assert api
 

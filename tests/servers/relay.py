@@ -30,7 +30,12 @@ class _Connection(socketserver.BaseRequestHandler):
     server: _Relay
 
     def handle(self) -> None:
-        with socket.create_connection(("127.0.0.1", self.server.port)) as server, selectors.DefaultSelector() as ready:
+        try:
+            server = socket.create_connection(("127.0.0.1", self.server.port))
+        except OSError:  # the server is down
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            return
+        with server, selectors.DefaultSelector() as ready:
             ready.register(server, selectors.EVENT_READ, (self.request, "received"))
             ready.register(self.request, selectors.EVENT_READ, (server, "sent"))
             passed = {"received": 0, "sent": 0}

@@ -59,5 +59,5 @@ def test_exit_codes(kind: type[ReforgeError], code: int) -> None:
 
 
 def test_only_what_is_unavailable_is_tried_again() -> None:
-    """Another try is worth it for the kinds of Unavailable and for no other."""
-    assert {kind for kind in tree() if kind.transient} == set(tree(errors.Unavailable))
+    """Another try is worth it for the kinds of Unavailable and for a full disk, for no other."""
+    assert {kind for kind in tree() if kind.transient} == {*tree(errors.Unavailable), errors.NoSpace}
