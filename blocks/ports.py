@@ -10,6 +10,7 @@ from typing import Self
 
 from blocks.builder import Builder
 from blocks.catalog import Catalog
+from blocks.cipher import Cipher
 from blocks.settings import Settings
 from blocks.sharing import Sharing
 from blocks.store import Store, open_store
@@ -39,7 +40,8 @@ class Ports:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         store = open_store(settings.store(), settings.store_keys())
         url = settings.catalog()
-        catalog = Catalog.prepare(url) if prepare else Catalog.open(url)
+        cipher = Cipher.of(home, settings)
+        catalog = Catalog.prepare(url, cipher) if prepare else Catalog.open(url, cipher)
         limit = int(settings.shared_gigabytes * _GIGABYTE)
         sharing = Sharing(catalog, store, on=settings.shares(), limit=limit)
         builder = Builder(

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     pool_gigabytes: Gigabytes = 10
     share_stages: bool | None = None
     shared_gigabytes: Gigabytes = 50
+    secret_key: SecretStr | None = None
     _store_keys: Credentials | None = PrivateAttr(default=None)
 
     @classmethod

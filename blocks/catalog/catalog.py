@@ -23,13 +23,18 @@ from blocks.catalog.quotas import Quotas
 from blocks.catalog.receipts import Receipts
 from blocks.catalog.tickets import Tickets
 from blocks.catalog.users import Users
+from blocks.cipher import Cipher
 
 
 class Catalog:
-    """One database, shared by processes and threads; close it, or use it as a context."""
+    """One database, shared by processes and threads; close it, or use it as a context.
 
-    def __init__(self, database: Database) -> None:
+    `cipher` keeps the secrets in it that must be read again.
+    """
+
+    def __init__(self, database: Database, cipher: Cipher | None = None) -> None:
         self.database = database
+        self.cipher = cipher or Cipher(None)
         self.organizations = Organizations(database)
         self.users = Users(database)
         self.quotas = Quotas(database)
@@ -46,14 +51,14 @@ class Catalog:
         self.intents = Intents(database)
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, cipher: Cipher | None = None) -> Self:
         """The catalog behind an SQLAlchemy URL; raises CatalogUnavailable if it isn't there, prepared and current."""
-        return cls._after(schema.check, url)
+        return cls._after(schema.check, url, cipher)
 
     @classmethod
-    def prepare(cls, url: str) -> Self:
+    def prepare(cls, url: str, cipher: Cipher | None = None) -> Self:
         """Likewise, after creating or migrating it when needed; quick when not; raises CatalogUnavailable."""
-        return cls._after(schema.prepare, url)
+        return cls._after(schema.prepare, url, cipher)
 
     def leap(self, beyond: int = 0) -> None:
         """Give new tickets and appliances ids from 1000 above the greatest on; of tickets also above `beyond`."""
@@ -65,13 +70,13 @@ class Catalog:
         self.database.close()
 
     @classmethod
-    def _after(cls, step: Callable[[Database], None], url: str) -> Self:
+    def _after(cls, step: Callable[[Database], None], url: str, cipher: Cipher | None) -> Self:
         with contextlib.ExitStack() as unfinished:
             database = Database(url)
             unfinished.callback(database.close)
             step(database)
             unfinished.pop_all()
-        return cls(database)
+        return cls(database, cipher)
 
     def __enter__(self) -> Self:
         return self

@@ -14,7 +14,7 @@ from blocks.store import Credentials
 
 _VARIABLES = (
     *("CATALOG_URL", "STORE_URL", "CACHE_GIGABYTES", "POOL_GIGABYTES"),
-    *("SHARE_STAGES", "SHARED_GIGABYTES"),
+    *("SHARE_STAGES", "SHARED_GIGABYTES", "SECRET_KEY"),
 )
 
 
