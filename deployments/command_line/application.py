@@ -13,6 +13,7 @@ from cyclopts.validators import Number as Limits
 
 from blocks.errors import ReforgeError
 from deployments.command_line.appliances import appliance
+from deployments.command_line.gateway import gateway
 from deployments.command_line.generations import generate, regenerate
 from deployments.command_line.images import diff, download, images, packages, verify
 from deployments.command_line.maintenance import housekeeping
@@ -45,17 +46,24 @@ def demo() -> int:
 
 
 @application.command
-def up(*, port: Annotated[int | None, Parameter(validator=Limits(gte=1, lt=2**16))] = None) -> int:
+def up(
+    *,
+    port: Annotated[int | None, Parameter(validator=Limits(gte=1, lt=2**16))] = None,
+    gateway_port: Annotated[int, Parameter(validator=Limits(gte=0, lt=2**16))] = 0,
+    gateway: bool = True,
+) -> int:
     """Serve all deployments, with Prefect's server and UI, until interrupted; commands of the same home use it.
 
     Args:
         port: The port of Prefect's server and UI on this machine; a free one unless given.
+        gateway_port: The port of the gateway on this machine; 0 for a free one.
+        gateway: Whether the gateway is served, too.
     """
     from deployments.command_line.home import opened  # noqa: PLC0415 - heavy
     from deployments.up import up as serve  # noqa: PLC0415 - heavy
 
     with opened() as ports:
-        serve(ports, port)
+        serve(ports, port, gateway_port if gateway else None)
     return 0
 
 
@@ -83,7 +91,20 @@ def worker(
     return 0
 
 
-for _command in (plan, generate, regenerate, status, cancel, images, packages, diff, verify, download, housekeeping):
+for _command in (
+    plan,
+    generate,
+    regenerate,
+    status,
+    cancel,
+    images,
+    packages,
+    diff,
+    verify,
+    download,
+    housekeeping,
+    gateway,
+):
     application.command(_command)
 for _group in (record, appliance, user, organization, quota, schedule):
     application.command(_group)

@@ -16,6 +16,9 @@ from blocks.ports import Ports
 from deployments import embedded
 from deployments.command_line.output import tell
 from deployments.embedded.named import named_address, shown
+from deployments.gateway.listening import Listening
+from deployments.gateway.serve import Serving
+from deployments.gateway.serve import served as served_gateway
 
 _LOCK = "up.lock"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -23,14 +26,15 @@ _MOMENT = 0.2
 _PAUSE = 1.0
 
 
-def up(ports: Ports, port: int | None = None) -> None:
+def up(ports: Ports, port: int | None = None, gateway: int | None = None) -> None:
     """Serve until SIGINT or SIGTERM, if nobody serves this home already; commands of the same home join the server.
 
-    `port` is that of Prefect's server, if it is started here.
+    `port` is that of Prefect's server, if it is started here; `gateway` that of the gateway, 0 for a free one, None for
+    no gateway.
     """
     with _alone(ports.home) as alone:
         if alone:
-            _serve(ports, port)
+            _serve(ports, port, gateway)
         else:
             tell(f"It is up already. {_where(embedded.address(ports.home))}")
 
@@ -59,7 +63,7 @@ def _is_up(home: Path) -> bool:
     return False
 
 
-def _serve(ports: Ports, port: int | None) -> None:
+def _serve(ports: Ports, port: int | None, gateway: int | None) -> None:
     own = named_address() is None
     told = threading.Event()
     before = {each: signal.signal(each, lambda *_: told.set()) for each in _SIGNALS}
@@ -67,11 +71,22 @@ def _serve(ports: Ports, port: int | None) -> None:
         with embedded.server(ports.home, tell, port=port) as address, _minded(ports.home if own else None):
             from deployments.keeping import kept  # noqa: PLC0415 - Prefect is imported after its server is named
 
-            with kept(ports, tell):
+            with kept(ports, tell), _answering(gateway):
                 _serve_again(ports, told, address)
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def _answering(port: int | None) -> Iterator[None]:
+    """Have the gateway answer on the loopback at the port; None for no gateway."""
+    if port is None:
+        yield
+        return
+    with served_gateway(Serving(Listening(port=port)), tell) as address:
+        tell(f"The gateway answers at {address}")
+        yield
 
 
 def _serve_again(ports: Ports, told: threading.Event, address: str) -> None:

@@ -18,7 +18,7 @@ DEPLOYMENT = "regenerate-image/on-demand"
 @contextmanager
 def serving(*arguments: str) -> Iterator[list[str]]:
     """The lines that it says, as they come; it must end in good order when the context does."""
-    argv = [str(Path(sys.executable).parent / "reforge"), "up", *arguments]
+    argv = [str(Path(sys.executable).parent / "reforge"), "up", "--no-gateway", *arguments]
     process = subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     lines: list[str] = []
     reader = threading.Thread(target=_read, args=(process, lines))

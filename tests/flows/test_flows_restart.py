@@ -235,7 +235,7 @@ def test_a_workers_ordinary_stop_gives_its_work_to_another(machines: Machines, p
 def _up(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`reforge up`, once it serves; it is ended by its process id."""
     with log.open("wb") as output:
-        argv = [str(BIN / "reforge"), "up"]
+        argv = [str(BIN / "reforge"), "up", "--no-gateway"]
         process = subprocess.Popen(argv, env=environment, stdout=output, stderr=output, start_new_session=True)
     try:
         wait_until(lambda: "Serving" in log.read_text("utf-8") or process.poll() is not None, "it serves", 120)

@@ -1,0 +1,1 @@
+"""The HTTP gateway: the interface of the published UForge clients."""
