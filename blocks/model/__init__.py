@@ -14,8 +14,10 @@ from blocks.model.appliance import (
 from blocks.model.lock import ArchiveState, Evidence, Lock, Origin, Package
 from blocks.model.plan import PackageChange, PackageChanges, Plan, PlannedStage, Verdict
 from blocks.model.policy import Policy
-from blocks.model.recipe import Format, Recipe, StageName
+from blocks.model.recipe import Recipe, StageName
 from blocks.model.record import Generation, ImageFile, Record, StageResult
+from blocks.model.search import Search
+from blocks.model.target import Format
 from blocks.model.ticket import TERMINAL, Event, Receipt, State, Ticket
 from blocks.model.words import Words, canonical, digest
 
@@ -44,6 +46,7 @@ __all__ = [
     "Recipe",
     "Record",
     "Script",
+    "Search",
     "Services",
     "Source",
     "StageName",

@@ -9,7 +9,8 @@ from pydantic import Field
 from blocks.model import grammar
 from blocks.model.lock import Evidence, Lock
 from blocks.model.policy import Policy
-from blocks.model.recipe import Format, Recipe, StageName
+from blocks.model.recipe import Recipe, StageName
+from blocks.model.target import Format
 from blocks.model.words import Words
 
 Outcome = Literal["rebuilt", "unchanged", "reused"]

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from operator import not_
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from blocks.model import grammar
 from blocks.model.policy import Policy
-from blocks.model.recipe import Format
+from blocks.model.recipe import check_target
+from blocks.model.target import Format, TargetName
 from blocks.model.words import Words
+
+
+def _unset(value: object) -> bool:
+    return value is None
 
 
 class Request(Words):
@@ -35,7 +43,27 @@ class Regeneration(Request):
 
 
 class FirstGeneration(Request):
-    """Make an appliance's image for the first time, in a format, compressed or not."""
+    """Make an appliance's image for the first time, in a format, compressed or not.
+
+    `target` is the label of a target format, of which `format` is the file's. The sizes (MiB) hold instead of those of
+    the install profile. With `simulated` the packages are resolved and no image is made.
+    """
 
     format: Format = "qcow2"
     compress: bool = True
+    target: TargetName | None = Field(default=None, exclude_if=not_)
+    simulated: bool = Field(default=False, exclude_if=not_)
+    check_dependencies: bool = Field(default=False, exclude_if=not_)
+    disk_size: grammar.Mebibytes | None = Field(default=None, exclude_if=_unset)
+    memory_size: grammar.Mebibytes | None = Field(default=None, exclude_if=_unset)
+    swap_size: grammar.Mebibytes | None = Field(default=None, exclude_if=_unset)
+
+    @model_validator(mode="after")
+    def _of_its_format(self) -> Self:
+        check_target(self.target, self.format)
+        return self
+
+    def overrides(self) -> dict[str, int]:
+        """The sizes that hold instead of those of the install profile, by its fields."""
+        sizes = {"disk_size": self.disk_size, "memory_size": self.memory_size, "swap_size": self.swap_size}
+        return {name: size for name, size in sizes.items() if size is not None}

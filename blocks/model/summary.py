@@ -7,8 +7,9 @@ from typing import Literal
 from blocks.model import grammar
 from blocks.model.changes import changes
 from blocks.model.policy import Policy
-from blocks.model.recipe import Format, StageName
+from blocks.model.recipe import StageName
 from blocks.model.record import Outcome, Record
+from blocks.model.target import Format
 from blocks.model.ticket import State, Ticket
 from blocks.model.words import Words
 
