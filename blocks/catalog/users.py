@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from datetime import datetime
@@ -168,6 +169,12 @@ class Users:
             return _HASHER.verify(stored, password.get_secret_value())
         except (VerificationError, InvalidHashError):
             return False
+
+    def password_state(self, name: str) -> str | None:
+        """What changes whenever the password does, and tells nothing else; None if there is none, or no such user."""
+        with self._database.reading() as connection:
+            stored = connection.scalar(select(USERS.c.password_hash).where(USERS.c.name == name))
+        return None if stored is None else hashlib.sha256(stored.encode()).hexdigest()
 
     def authorise(self, name: str, entitlement: Entitlement, appliance: int | None = None) -> Account:
         """The account, if it may do this (and on this appliance: its own, or that of a user it may act for).
