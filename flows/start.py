@@ -89,13 +89,21 @@ def wait(
         return _ended(ports, found)
 
 
-def hand_over(request: Request, blocks: Mapping[str, str | None] = MappingProxyType({})) -> Ticket:
-    """Admit a request that is valid and dispatch its ticket, as `regenerate` and `generate` do."""
-    with Ports.open(configured(**blocks)) as ports:
-        ticket, _ = admit(ports, request)
-        if ticket.terminal or ticket.flow_run is not None:
-            return ticket
+def ask(ports: Ports, request: Request, blocks: Mapping[str, str | None] = MappingProxyType({})) -> Ticket:
+    """Admit a request that is valid, without Prefect: its ticket stays `requested` until it is dispatched.
+
+    `blocks` are the names that its run opens its ports by. Raises what `blocks.admission.admit` raises.
+    """
+    ticket, _ = admit(ports, request)
+    if not ticket.terminal and ticket.flow_run is None:
         ports.catalog.orders.ask_with(ticket.id, blocks)
+    return ticket
+
+
+def hand_over(request: Request, blocks: Mapping[str, str | None] = MappingProxyType({})) -> Ticket:
+    """Ask for a ticket and dispatch it, as `regenerate` and `generate` do."""
+    with Ports.open(configured(**blocks)) as ports:
+        ticket = ask(ports, request, blocks)
         try:
             return dispatch(ports, ticket.id, blocks)
         except (NotFound, Refused) as error:

@@ -9,7 +9,7 @@ from blocks.errors import ReforgeError
 from blocks.model import Receipt, Ticket
 from deployments.command_line import prefect_run
 from deployments.command_line.home import Number, find, opened
-from deployments.command_line.output import PLAIN, Output, fields, table, tell, waiting
+from deployments.command_line.output import PLAIN, Output, fields, table, waiting
 
 if TYPE_CHECKING:
     from blocks.ports import Ports
@@ -52,11 +52,12 @@ def cancel(user: str, appliance: Number, image: Number, /, *, output: Output = P
         appliance: The appliance that it belongs to.
         image: Its ticket's number.
     """
+    from blocks import cancellation  # noqa: PLC0415 - heavy
+
     with opened() as ports:
         ticket = find(ports, user, appliance, image)
         waited = ticket.state == "requested"
-        if ports.catalog.tickets.cancel(ticket.id, "cancelled at the command line"):
-            _tell_prefect(ports, ticket.id)
+        cancellation.cancel(ports, ticket.id, "cancelled at the command line", prefect_run.told(ports.home))
         ticket = ports.catalog.tickets.get(ticket.id)
         if ticket.state != "cancelled":
             raise ReforgeError(f"Ticket {ticket.id} has ended already: {ticket.state}", "There is nothing to cancel")
@@ -76,12 +77,6 @@ def _page(ports: Ports, ticket: Ticket) -> str | None:
 
 def _told(receipt: Receipt | None) -> str:
     return "" if receipt is None else "\n".join(receipt.released) or "nothing was held"
-
-
-def _tell_prefect(ports: Ports, number: int) -> None:
-    run = ports.catalog.tickets.get(number).flow_run
-    if run is not None and not prefect_run.cancel(ports.home, run):
-        tell("Prefect could not be told; the run sees the cancel in the catalog within seconds")
 
 
 def _receipt(ports: Ports, ticket: Ticket) -> Receipt | None:
