@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 RUN_PACKAGES := bubblewrap uidmap
-TEST_PACKAGES := gnupg mmdebstrap ovmf postgresql qemu-system-x86 qemu-utils redis-server xz-utils
+TEST_PACKAGES := gnupg mmdebstrap nginx ovmf postgresql qemu-system-x86 qemu-utils redis-server xz-utils
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 ARGUMENTS ?=
 

@@ -13,7 +13,8 @@ import pytest
 from tests.servers.manifests import MANIFESTS
 
 _BIN = Path(sys.executable).parent
-_OURS = {"REFORGE_WORKER_OPTIONS", "REFORGE_CATALOG_URL", "REFORGE_STORE_URL", "DO_NOT_TRACK"}
+_OURS = {"REFORGE_WORKER_OPTIONS", "REFORGE_GATEWAY_OPTIONS", "REFORGE_CATALOG_URL", "REFORGE_STORE_URL"}
+_OURS |= {"REFORGE_SECRET_KEY", "DO_NOT_TRACK"}
 _ELSEWHERE = {"PREFECT_SERVER_ENCRYPTION_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 _UNITS = sorted(MANIFESTS.glob("*.service"))
 # What systemd takes as a wish for no new privileges, or covers parts of /proc with.
@@ -55,9 +56,11 @@ def test_the_units_are_valid(tmp_path: Path) -> None:
         text = unit.read_text("utf-8")
         assert "/opt/reforge/.venv/bin/" in text
         (tmp_path / unit.name).write_text(text.replace("/opt/reforge/.venv/bin", str(_BIN)), "utf-8")
-    drop_in = tmp_path / "reforge-worker.service.d" / "credentials.conf"
-    drop_in.parent.mkdir()
-    drop_in.write_text((MANIFESTS / "worker-credentials.conf").read_text("utf-8"), "utf-8")
+    for service, name in (("worker", "credentials"), ("gateway", "tls")):
+        drop_in = tmp_path / f"reforge-{service}.service.d" / f"{name}.conf"
+        drop_in.parent.mkdir()
+        text = (MANIFESTS / f"{service}-{name}.conf").read_text("utf-8")
+        drop_in.write_text(text.replace("/opt/reforge/.venv/bin", str(_BIN)), "utf-8")
     argv = ["/usr/bin/systemd-analyze", "verify", *(str(tmp_path / unit.name) for unit in _UNITS)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
