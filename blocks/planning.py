@@ -58,7 +58,9 @@ def first(ports: Ports, request: FirstGeneration) -> Prior:
     if appliance.os_profile is None:
         raise _without_profile(request.appliance)
     recipe = Recipe.of(appliance, appliance.os_profile, request.format, compress=request.compress)
-    return Prior(recipe=recipe, policy="refresh")
+    asked = {name: getattr(request, name) for name in ("target", "simulated", "check_dependencies")}
+    sizes = recipe.install_profile.model_copy(update=request.overrides())
+    return Prior(recipe=recipe.model_copy(update={**asked, "install_profile": sizes}), policy="refresh")
 
 
 def foresee(ports: Ports, start: Prior, job: Job, *, rebuild: bool = False, state: str | None = None) -> Prospect:
@@ -80,7 +82,8 @@ def plan(ports: Ports, start: Prior, lock: Lock, evidence: Evidence, job: Job, *
     if verdict == "unchanged" and (damage := _damage(ports, start, job)):
         verdict, reasons = "rebuild", (damage,)
     names = identities(start.recipe, lock)
-    stages = tuple(_stage(ports, stage, names[stage], rebuild=rebuild) for stage in STAGES)
+    planned = () if start.recipe.simulated else STAGES
+    stages = tuple(_stage(ports, stage, names[stage], rebuild=rebuild) for stage in planned)
     known = [stage.seconds for stage in stages if stage.seconds is not None]
     complete = len(known) == len(stages)
     return Plan(
@@ -90,8 +93,12 @@ def plan(ports: Ports, start: Prior, lock: Lock, evidence: Evidence, job: Job, *
         packages=changes(start.generation.lock.packages if start.generation else (), lock.packages),
         stages=stages,
         seconds=0.0 if verdict == "unchanged" else round(sum(known), 1) if complete else None,
-        basis="the median of earlier runs on this catalog" if complete else "no earlier run to judge by",
+        basis=_basis(stages) if complete else "no earlier run to judge by",
     )
+
+
+def _basis(stages: tuple[PlannedStage, ...]) -> str:
+    return "the median of earlier runs on this catalog" if stages else "it is simulated: nothing is built"
 
 
 def _locked(ports: Ports, start: Prior, job: Job) -> tuple[Lock, Evidence]:
@@ -119,7 +126,7 @@ def _verdict(start: Prior, lock: Lock, *, rebuild: bool) -> tuple[Verdict, tuple
         reasons.append(f"Packages differ: {', '.join(moved) or 'their archive stanzas'}")
     elif before.image_digest() not in (None, identities(start.recipe, lock)["pack"]):
         reasons.append("The stages make other bytes than they did then")
-    if not start.has_file:
+    if not start.has_file and not start.recipe.simulated:
         reasons.append("The image's file is not in the store")
     if rebuild:
         reasons.append("A rebuild was asked for")

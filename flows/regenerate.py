@@ -21,7 +21,7 @@ from tasks.load import load
 from tasks.missed import missed
 from tasks.plan import plan
 from tasks.resume import resume
-from tasks.settle import settle, settle_unchanged
+from tasks.settle import settle, settle_simulated, settle_unchanged
 from tasks.upload import upload
 from tasks.verify import verify
 
@@ -80,6 +80,8 @@ def regenerate_image(
         start = load(ports, request)
         with attempting(ports, create(ports, request, start)) as attempt:
             prospect = plan(attempt, request, start)
+            if start.recipe.simulated:
+                return settle_simulated(attempt, start, prospect)
             if prospect.plan.verdict == "unchanged":
                 return settle_unchanged(attempt, start, prospect)
             rootfs = build(attempt, "rootfs", start, prospect, rebuild=rebuild)

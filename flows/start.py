@@ -12,6 +12,7 @@ from blocks.errors import NotFinished, NotFound, PrefectUnavailable, ReforgeErro
 from blocks.model import Format, Policy, Ticket
 from blocks.model.request import FirstGeneration, Regeneration, Request
 from blocks.model.summary import Summary
+from blocks.model.target import TargetName
 from blocks.outcome import outcome
 from blocks.ports import Ports
 from tasks.dispatch import dispatch
@@ -51,15 +52,23 @@ def generate(
     user: str,
     appliance: int,
     *,
-    format: Format = "qcow2",  # noqa: A002 (the word of the field, and of Prefect's form)
+    format: Format | None = None,  # noqa: A002 (the word of the field, and of Prefect's form)
     compress: bool = True,
+    target: TargetName | None = None,
+    simulated: bool = False,
+    check_dependencies: bool = False,
+    disk_size: int | None = None,
+    memory_size: int | None = None,
+    swap_size: int | None = None,
     key: str | None = None,
     catalog: str | None = None,
     store: str | None = None,
     builder: str | None = None,
 ) -> Ticket:
     """Hand an appliance's first image to `generate-image/on-demand`, likewise."""
-    values = {"user": user, "appliance": appliance, "format": format, "compress": compress, "key": key}
+    values = {"user": user, "appliance": appliance, "format": format, "compress": compress, "target": target}
+    values |= {"simulated": simulated, "check_dependencies": check_dependencies, "key": key}
+    values |= {"disk_size": disk_size, "memory_size": memory_size, "swap_size": swap_size}
     request = FirstGeneration.parse(values, "the request")
     return hand_over(request, {"catalog": catalog, "store": store, "builder": builder})
 

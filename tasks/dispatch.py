@@ -78,7 +78,7 @@ def _run(client: SyncPrefectClient, ticket: Ticket, order: Order, blocks: Mappin
 def _parameters(ticket: Ticket, order: Order) -> dict[str, Any]:
     common = {"user": order.user, "appliance": order.appliance, "ticket": ticket.id, "token": order.token}
     if order.image is None:
-        return common | {"format": order.format, "compress": order.compress}
+        return common | dict(order.asked)
     return common | {
         "image": order.image,
         "policy": order.policy,

@@ -41,7 +41,7 @@ def _fresh(attempt: Attempt, request: Request, start: Prior, working: Callable[[
     with present.logged(attempt, "resolve") as job:
         prospect = planning.foresee(attempt.ports, start, job, rebuild=rebuild, state=state)
         working()
-    if (index := attempt.ports.builder.index(prospect.lock)) is not None:
+    if not start.recipe.simulated and (index := attempt.ports.builder.index(prospect.lock)) is not None:
         attempt.ports.store.put(index)
     attempt.ports.catalog.attempts.write_lock(attempt.lease, prospect.lock, prospect.evidence)
     return prospect

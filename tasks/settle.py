@@ -27,6 +27,13 @@ def settle(
     return _complete(attempt, _generation(start, prospect, stages, file, outcome, reason))
 
 
+@step("settle simulated", minutes=5, tag="catalog")
+def settle_simulated(attempt: Attempt, start: Prior, prospect: Prospect) -> Summary:
+    """Complete the ticket with its packages alone: none of its stages has run, and it has no file."""
+    reason = f"{len(prospect.lock.packages)} packages are resolved, and nothing is built: it is simulated"
+    return _complete(attempt, _generation(start, prospect, (), None, "simulated", reason))
+
+
 @step("settle unchanged", minutes=5, tag="catalog")
 def settle_unchanged(attempt: Attempt, start: Prior, prospect: Prospect) -> Summary:
     """Complete the ticket on the parent's bytes, which the plan has read: nothing has changed."""
@@ -49,7 +56,7 @@ def _generation(
     start: Prior,
     prospect: Prospect,
     stages: tuple[StageResult, ...],
-    file: ImageFile,
+    file: ImageFile | None,
     outcome: Outcome,
     reason: str,
 ) -> Generation:

@@ -28,6 +28,7 @@ SUITES: Mapping[str, tuple[tuple[str, str], ...]] = {
 _TOOL_SUITES = (("Debian", "trixie"), ("Debian-Security", "trixie-security"))
 _NAME = 16
 _KEPT = 8
+_UNCACHED = 'Acquire::http::No-Cache "true";'
 TOOLS = (
     "?essential",
     "dosfstools",
@@ -54,18 +55,19 @@ class Archive:
         self._host = host
         folder.mkdir(parents=True, exist_ok=True)
 
-    def packages(self, profile: OSProfile, job: Job) -> tuple[dict[Package, bytes], Evidence]:
+    def packages(self, profile: OSProfile, job: Job, *, anew: bool = False) -> tuple[dict[Package, bytes], Evidence]:
         """What installing the profile's packages into nothing takes now: packages with index stanzas, and evidence.
 
+        With `anew` nothing that was fetched before is believed, neither here nor by a proxy on the way.
         Raises UnsupportedSuite, PackagesMissing, MirrorUnreachable or MirrorRefused.
         """
         supported(profile)
         suites = _own(profile) or self._host_suites(SUITES[profile.suite], profile.components, job)
-        return self._resolve(suites, [*_BASE, *profile.packages], profile.architecture, job)
+        return self._resolve(suites, [*_BASE, *profile.packages], profile.architecture, job, anew=anew)
 
-    def tools(self, job: Job) -> tuple[Package, ...]:
+    def tools(self, job: Job, *, anew: bool = False) -> tuple[Package, ...]:
         """The newest packages of the tools that shape bytes, sorted by name."""
-        found, _ = self._resolve(self._host_suites(_TOOL_SUITES, ("main",), job), TOOLS, "amd64", job)
+        found, _ = self._resolve(self._host_suites(_TOOL_SUITES, ("main",), job), TOOLS, "amd64", job, anew=anew)
         return ordered(found)
 
     def stanzas(self, profile: OSProfile, packages: Sequence[Package], job: Job) -> bytes | None:
@@ -77,10 +79,14 @@ class Archive:
         return index(found) if len(found) == len(packages) else None
 
     @contextlib.contextmanager
-    def _opened(self, suites: Sequence[Suite], architecture: str, job: Job) -> Iterator[Apt]:
+    def _opened(self, suites: Sequence[Suite], architecture: str, job: Job, *, anew: bool = False) -> Iterator[Apt]:
         name = digest([suite.stanza() for suite in suites])[:_NAME]
         with locks.exclusive(self._folder / f"{name}.lock", job):
-            yield Apt(self._folder / name, suites, mirrors.transport(job), architecture)
+            transport = mirrors.transport(job)
+            if anew:
+                shutil.rmtree(self._folder / name, ignore_errors=True)
+                transport = (*transport, _UNCACHED)
+            yield Apt(self._folder / name, suites, transport, architecture)
             os.utime(self._folder / name)
         self._trim()
 
@@ -92,9 +98,9 @@ class Archive:
                 shutil.rmtree(state, ignore_errors=True)
 
     def _resolve(
-        self, suites: Sequence[Suite], wanted: Sequence[str], architecture: str, job: Job
+        self, suites: Sequence[Suite], wanted: Sequence[str], architecture: str, job: Job, *, anew: bool
     ) -> tuple[dict[Package, bytes], Evidence]:
-        with self._opened(suites, architecture, job) as apt:
+        with self._opened(suites, architecture, job, anew=anew) as apt:
             evidence = apt.update(job)
             chosen = apt.choose(wanted, job)
             found = read(apt.targets(job), chosen)

@@ -12,13 +12,13 @@ from blocks.catalog.clock import Now
 from blocks.catalog.database import Database
 from blocks.catalog.states import TICKET_COLUMNS, move, row
 from blocks.catalog.tables import TICKETS
-from blocks.model import Format, Policy, Recipe, Ticket, Words, canonical
+from blocks.model import Policy, Recipe, Ticket, Words, canonical
 
 
 class Order(Words):
     """What a run is handed with its ticket; `image` is the parent, None for a first generation.
 
-    `blocks` are the names of the blocks that it was asked with, each by its parameter.
+    `asked` are the parameters of a first generation, `blocks` the names of the blocks that it was asked with.
     """
 
     user: str
@@ -27,8 +27,7 @@ class Order(Words):
     policy: Policy
     rebuild: bool
     plan: str | None
-    format: Format
-    compress: bool
+    asked: Mapping[str, str | bool | int | None]
     blocks: Mapping[str, str | None]
     token: str = Field(repr=False)
 
@@ -54,8 +53,7 @@ class Orders:
             policy=found.policy,
             rebuild=found.rebuild,
             plan=found.plan,
-            format=recipe.format,
-            compress=recipe.compress,
+            asked=_asked(recipe) if found.parent is None else {},
             blocks=json.loads(found.blocks or "{}"),
             token=found.token,
         )
@@ -85,6 +83,13 @@ class Orders:
         with self._database.writing() as connection:
             row(connection, number)
             return move(connection, number, "error", error, _REQUESTED, error=error)
+
+
+def _asked(recipe: Recipe) -> dict[str, str | bool | int | None]:
+    """What a recipe comes to, as the parameters of the flow that makes an image of it for the first time."""
+    names = ("format", "compress", "target", "simulated", "check_dependencies")
+    sizes = ("disk_size", "memory_size", "swap_size")
+    return {name: getattr(recipe, name) for name in names} | recipe.install_profile.model_dump(include=set(sizes))
 
 
 _REQUESTED = TICKETS.c.state == "requested"

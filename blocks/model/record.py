@@ -13,7 +13,7 @@ from blocks.model.recipe import Recipe, StageName
 from blocks.model.target import Format
 from blocks.model.words import Words
 
-Outcome = Literal["rebuilt", "unchanged", "reused"]
+Outcome = Literal["rebuilt", "unchanged", "reused", "simulated"]
 
 
 class ImageFile(Words):

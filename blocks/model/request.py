@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from blocks.model import grammar
 from blocks.model.policy import Policy
 from blocks.model.recipe import check_target
-from blocks.model.target import Format, TargetName
+from blocks.model.target import TARGETS, Format, TargetName
 from blocks.model.words import Words
 
 
@@ -45,8 +45,8 @@ class Regeneration(Request):
 class FirstGeneration(Request):
     """Make an appliance's image for the first time, in a format, compressed or not.
 
-    `target` is the label of a target format, of which `format` is the file's. The sizes (MiB) hold instead of those of
-    the install profile. With `simulated` the packages are resolved and no image is made.
+    `target` is the label of a target format, of which `format` is the file's; without one it is what fits. The sizes
+    (MiB) hold instead of those of the install profile. With `simulated` the packages are resolved and no image is made.
     """
 
     format: Format = "qcow2"
@@ -57,6 +57,14 @@ class FirstGeneration(Request):
     disk_size: grammar.Mebibytes | None = Field(default=None, exclude_if=_unset)
     memory_size: grammar.Mebibytes | None = Field(default=None, exclude_if=_unset)
     swap_size: grammar.Mebibytes | None = Field(default=None, exclude_if=_unset)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_a_format(cls, given: object) -> object:
+        if not isinstance(given, dict) or given.get("format") is not None:
+            return given
+        found = next((each for label, each in TARGETS.items() if label == given.get("target")), TARGETS["QCOW2"])
+        return {**given, "format": found.format}
 
     @model_validator(mode="after")
     def _of_its_format(self) -> Self:

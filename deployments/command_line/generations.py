@@ -11,6 +11,7 @@ from rich.table import Table
 from blocks.model import Format, Policy, Ticket
 from blocks.model.request import FirstGeneration, Regeneration, Request
 from blocks.model.summary import Summary
+from blocks.model.target import TargetName
 from deployments.command_line.differences import counts
 from deployments.command_line.home import Number, opened
 from deployments.command_line.output import PLAIN, Output, complain, fields, table
@@ -19,8 +20,7 @@ from deployments.command_line.running import Generation, Story
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-Verbose = Annotated[bool, Parameter(negative=())]
-Detach = Annotated[bool, Parameter(negative=())]
+Flag = Annotated[bool, Parameter(negative=())]
 
 
 def generate(  # noqa: PLR0913 - the command's options
@@ -28,11 +28,17 @@ def generate(  # noqa: PLR0913 - the command's options
     appliance: Number,
     /,
     *,
-    format_: Annotated[Format, Parameter(name="--format")] = "qcow2",
+    format_: Annotated[Format | None, Parameter(name="--format")] = None,
     compress: bool = True,
+    target: TargetName | None = None,
+    simulated: Flag = False,
+    check_dependencies: Flag = False,
+    disk_size: int | None = None,
+    memory_size: int | None = None,
+    swap_size: int | None = None,
     key: str | None = None,
-    detach: Detach = False,
-    verbose: Verbose = False,
+    detach: Flag = False,
+    verbose: Flag = False,
     output: Output = PLAIN,
 ) -> int:
     """Make an image of an appliance as it is now.
@@ -40,15 +46,22 @@ def generate(  # noqa: PLR0913 - the command's options
     Args:
         user: Who asks; needs the entitlement image_generate, and owns the appliance or may act for its owner.
         appliance: The appliance's number.
-        format_: The image file's format.
+        format_: The image file's format; the target's own unless given, or qcow2.
         compress: Compress it; only a compressed image can be downloaded over HTTP.
+        target: What the image is made for, as users of the HTTP gateway name it.
+        simulated: Resolve the packages only, and make no image.
+        check_dependencies: Resolve them from an index that is fetched anew, whatever is known.
+        disk_size: The disk's size in MiB, instead of that of the appliance.
+        memory_size: The memory's size in MiB, likewise.
+        swap_size: The swap's size in MiB, likewise.
         key: A key of your own: the same key gives the same ticket, however often it is asked for.
         detach: Hand it to the deployment that `reforge up` or a worker serves, and return its ticket at once.
         verbose: Show Prefect's log as well.
     """
-    request = FirstGeneration.parse(
-        {"user": user, "appliance": appliance, "format": format_, "compress": compress, "key": key}, "the request"
-    )
+    asked: dict[str, Any] = {"format": format_, "compress": compress, "target": target, "simulated": simulated}
+    asked |= {"check_dependencies": check_dependencies}
+    asked |= {"disk_size": disk_size, "memory_size": memory_size, "swap_size": swap_size}
+    request = FirstGeneration.parse({"user": user, "appliance": appliance, "key": key, **asked}, "the request")
     if detach:
         return _hand_over(request, output)
 
@@ -56,7 +69,7 @@ def generate(  # noqa: PLR0913 - the command's options
         from flows.generate import generate_image  # noqa: PLC0415 - Prefect is imported after its server is named
 
         run = generate_image.with_options(on_running=[running])
-        return run(user, appliance, format_, compress, ticket.id, token, return_state=True)
+        return run(user, appliance, ticket=ticket.id, token=token, **asked, return_state=True)
 
     return _make(request, story, output, verbose=verbose)
 
@@ -73,8 +86,8 @@ def regenerate(  # noqa: PLR0913 - the command's options
     force: bool = False,
     plan: str | None = None,
     key: str | None = None,
-    detach: Detach = False,
-    verbose: Verbose = False,
+    detach: Flag = False,
+    verbose: Flag = False,
     output: Output = PLAIN,
 ) -> int:
     """Make an image again from the record of its earlier generation.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from blocks.errors import BuildFailed, ForeignAppliance, NotFound, Refused, Unavailable
-from blocks.model import ImageFile, Lock, PackageChanges, Ticket
+from blocks.model import ImageFile, Lock, PackageChanges, Record, Ticket
 from deployments.command_line.differences import counts, differences
 from deployments.command_line.home import Number, find, lock, opened, settled
 from deployments.command_line.output import PLAIN, Output, fields, table, waiting
@@ -149,9 +149,13 @@ def _file(ports: Ports, ticket: Ticket) -> ImageFile:
     record = ports.catalog.tickets.record(ticket.id)
     file = record.generation.file if record and ports.catalog.tickets.has_file(ticket.id) else None
     if file is None:
-        told = "it came without its file" if ticket.state == "complete" else f"it is {ticket.state}"
+        told = _without(record) if record else f"it is {ticket.state}"
         raise NotFound(f"Image {ticket.id} has no file: {told}", "Choose another, or regenerate it")
     return file
+
+
+def _without(record: Record) -> str:
+    return "it was simulated" if record.generation.recipe.simulated else "it came without its file"
 
 
 def _there(target: Path, file: ImageFile) -> bool:

@@ -27,16 +27,16 @@ class Resolution:
 
 
 def resolve(recipe: Recipe, parent: Lock | None, archive: Archive, job: Job) -> Resolution:
-    """The lock of the recipe in the archive's present state.
+    """The lock of the recipe in the archive's present state; one that checks its dependencies believes no cache.
 
     Raises UnsupportedSuite, PackagesMissing, MirrorUnreachable or MirrorRefused.
     """
-    found, evidence = archive.packages(asked(recipe), job)
+    found, evidence = archive.packages(asked(recipe), job, anew=recipe.check_dependencies)
     stanzas = index(found)
     tools = parent.tools if parent else ()
     lock = Lock(packages=ordered(found), index=hashlib.sha256(stanzas).hexdigest(), tools=tools)
     if parent is None or lock.content() != parent.content():
-        lock = lock.model_copy(update={"tools": archive.tools(job)})
+        lock = lock.model_copy(update={"tools": archive.tools(job, anew=recipe.check_dependencies)})
     return Resolution(lock, stanzas, evidence)
 
 

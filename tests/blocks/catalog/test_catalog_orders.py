@@ -37,9 +37,11 @@ def test_an_order_has_what_a_run_needs(catalog: Catalog, order: TicketRequest, t
     found = catalog.orders.get(made.id)
     assert (found.user, found.appliance, found.image, found.policy) == ("alice", 7, ticket.id, "exact")
     assert (found.rebuild, found.plan, found.token) == (True, PLAN, catalog.tickets.token(made.id))
-    assert (found.format, found.compress) == (order.recipe.format, order.recipe.compress)
     first = catalog.orders.get(ticket.id)
-    assert (first.image, first.plan, first.rebuild) == (None, None, False)
+    assert (first.image, first.plan, first.rebuild, found.asked) == (None, None, False, {})
+    same = ("format", "compress", "target", "simulated", "check_dependencies")
+    sizes = {"disk_size": 2048, "memory_size": 1024, "swap_size": 0}
+    assert first.asked == {name: getattr(order.recipe, name) for name in same} | sizes
 
 
 def test_an_unknown_ticket_has_no_order(catalog: Catalog) -> None:
