@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import IO, cast
 
 from blocks.errors import MachineUnfit
@@ -20,6 +21,7 @@ from deployments.gateway.share import Share
 # They end with us, however we end; and by the signals, also where whoever started us ignores them.
 _TIED = ("/usr/bin/setpriv", "--pdeathsig", "TERM", "/usr/bin/env", "--default-signal=INT,TERM,HUP,QUIT")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_COUNTERS = "PROMETHEUS_MULTIPROC_DIR"
 _MOST = 4
 _PAUSE = 1.0
 _PATIENCE = 10.0
@@ -59,19 +61,30 @@ def serve(serving: Serving, report: Report) -> None:
 @contextmanager
 def served(serving: Serving, report: Report) -> Iterator[str]:
     """The URL of the API, which answers for the length of the context; raises InvalidInput, MachineUnfit."""
-    with ExitStack() as ending, serving.listening.bound() as listener:
-        crew = _Crew(serving, listener, report)
+    with ExitStack() as ending, serving.listening.bound() as listener, _counting() as counters:
+        crew = _Crew(serving, listener, {**os.environ, **counters}, report)
         ending.callback(crew.end)
         crew.begin()
         yield serving.listening.address(listener)
 
 
+@contextmanager
+def _counting() -> Iterator[dict[str, str]]:
+    """What makes the processes count requests together; whoever named a folder for it keeps it."""
+    if os.environ.get(_COUNTERS):
+        yield {}
+        return
+    with TemporaryDirectory(prefix="reforge-gateway-") as folder:
+        yield {_COUNTERS: folder}
+
+
 class _Crew:
     """The processes of one socket, and the thread that replaces those that died."""
 
-    def __init__(self, serving: Serving, listener: socket.socket, report: Report) -> None:
+    def __init__(self, serving: Serving, listener: socket.socket, environment: dict[str, str], report: Report) -> None:
         self._serving = serving
         self._listener = listener
+        self._environment = environment
         self._report = report
         self._processes: list[subprocess.Popen[bytes]] = []
         self._ended = threading.Event()
@@ -117,6 +130,7 @@ class _Crew:
             [*_TIED, sys.executable, "-m", "deployments.gateway.process", share.model_dump_json()],
             stdin=subprocess.DEVNULL,
             stdout=output,
+            env=self._environment,
             pass_fds=[listener.fileno()],
             process_group=0,
         )
