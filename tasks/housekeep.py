@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 
-from blocks import leftovers, liveness, wreckage
+from blocks import deletion, leftovers, liveness, wreckage
 from blocks.deed import Done, carried_out
 from blocks.errors import NotFound, Refused
 from blocks.model import Ticket
@@ -82,6 +82,12 @@ def sweep_machine(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
 def abort_uploads(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
     """Abort what no live attempt is uploading."""
     return carried_out(leftovers.uploads(ports), dry=dry)
+
+
+@step("finish deletions", minutes=30, tag="store")
+def finish_deletions(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
+    """Remove what the store still has of images that were deleted."""
+    return carried_out(deletion.unfinished(ports), dry=dry)
 
 
 @step("trim shared stages", minutes=5, tag="catalog")

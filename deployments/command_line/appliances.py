@@ -12,6 +12,7 @@ from cyclopts.types import ExistingFile
 
 from blocks.errors import InvalidInput
 from blocks.model import Appliance
+from deployments.command_line import prefect_run
 from deployments.command_line.home import Number, opened
 from deployments.command_line.output import PLAIN, Output, fields, table
 
@@ -57,6 +58,24 @@ def export(
         output.show(document)
     else:
         sys.stdout.write(text)
+
+
+@appliance.command
+def delete(
+    number: Number, /, *, force: Annotated[bool, Parameter(negative=())] = False, output: Output = PLAIN
+) -> None:
+    """Delete an appliance with its images; records and package files of those stay in the store.
+
+    Args:
+        number: The appliance's number.
+        force: Cancel those of its images that are being made; without it that is refused.
+    """
+    from blocks import deletion  # noqa: PLC0415 - heavy
+
+    with opened() as ports:
+        row = _row(ports.catalog.appliances.get(number))
+        images = deletion.delete_appliance(ports, number, force=force, tell=prefect_run.told(ports.home))
+    output.show({**row, "images": list(images)}, fields(**row, deleted_images=images))
 
 
 @appliance.command(name="list")

@@ -16,6 +16,7 @@ from deployments.command_line.appliances import appliance
 from deployments.command_line.gateway import gateway
 from deployments.command_line.generations import generate, regenerate
 from deployments.command_line.images import diff, download, images, packages, verify
+from deployments.command_line.keys import key
 from deployments.command_line.maintenance import housekeeping
 from deployments.command_line.organizations import organization
 from deployments.command_line.output import complain
@@ -23,7 +24,7 @@ from deployments.command_line.plans import plan
 from deployments.command_line.quotas import quota
 from deployments.command_line.records import record
 from deployments.command_line.schedules import schedule
-from deployments.command_line.tickets import cancel, status
+from deployments.command_line.tickets import cancel, delete, status
 from deployments.command_line.users import user
 
 _FAILED, _USAGE, _CANCELLED = 1, 2, 5
@@ -97,6 +98,7 @@ for _command in (
     regenerate,
     status,
     cancel,
+    delete,
     images,
     packages,
     diff,
@@ -106,7 +108,7 @@ for _command in (
     gateway,
 ):
     application.command(_command)
-for _group in (record, appliance, user, organization, quota, schedule):
+for _group in (record, appliance, user, key, organization, quota, schedule):
     application.command(_group)
 
 

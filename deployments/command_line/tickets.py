@@ -1,4 +1,4 @@
-"""Tickets: how far an image is, and how it is cancelled."""
+"""Tickets: how far an image is, and how it is cancelled or deleted."""
 
 from __future__ import annotations
 
@@ -65,6 +65,25 @@ def cancel(user: str, appliance: Number, image: Number, /, *, output: Output = P
     document = {"ticket": ticket.id, "state": ticket.state, "message": ticket.message}
     told = fields(**document, released=_told(receipt))
     output.show({**document, "receipt": receipt.document() if receipt else None}, told)
+
+
+def delete(user: str, appliance: Number, image: Number, /, *, output: Output = PLAIN) -> None:
+    """Delete an image with its file, its record and its logs; one that is being made is cancelled first.
+
+    Args:
+        user: Whose image it is.
+        appliance: The appliance that it belongs to.
+        image: Its ticket's number.
+    """
+    from blocks import deletion  # noqa: PLC0415 - heavy
+
+    with opened() as ports:
+        ticket = find(ports, user, appliance, image)
+        deletion.delete(ports, image, "deleted at the command line", prefect_run.told(ports.home))
+        state = ports.catalog.tickets.get(image).state
+    told = "it was cancelled first" if state == "cancelled" and not ticket.terminal else f"it was {state}"
+    document = {"ticket": image, "state": state, "deleted": True}
+    output.show(document, fields(ticket=image, deleted=told, files="removed unless another image has the same"))
 
 
 def _page(ports: Ports, ticket: Ticket) -> str | None:
