@@ -23,11 +23,20 @@ def admit(ports: Ports, request: Request) -> tuple[Ticket, str]:
 def authorise(ports: Ports, request: Request) -> None:
     """Raise UnknownUser, InactiveUser, MissingEntitlement, ForeignAppliance, NotFound or QuotaExceeded unless it may.
 
-    A key that gave a ticket before asks for nothing new, so it is refused by no quota.
+    A key that gave a ticket before asks for nothing new, so it is refused by no quota; nor is what is simulated.
     """
     ports.catalog.users.authorise(request.user, "image_generate", request.appliance)
-    if request.ticket is not None or ports.catalog.tickets.keyed(request.key) is None:
+    new = request.ticket is not None or ports.catalog.tickets.keyed(request.key) is None
+    if new and not _simulated(ports, request):
         ports.catalog.quotas.check(request.user, request.ticket)
+
+
+def _simulated(ports: Ports, request: Request) -> bool:
+    """Whether no image will be made: so says the ticket, else the image that is made again, else the request."""
+    known = request.ticket or (request.image if isinstance(request, Regeneration) else None)
+    if known is not None:
+        return ports.catalog.tickets.recipe(known).simulated
+    return isinstance(request, FirstGeneration) and request.simulated
 
 
 def load(ports: Ports, request: Request) -> Prior:
