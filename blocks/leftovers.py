@@ -62,7 +62,7 @@ def checkpoints(ports: Ports) -> Iterator[Deed]:
 def logs(ports: Ports) -> Iterator[Deed]:
     """The stage logs of tickets that ended long ago, or that the catalog had and has no more: reads all their names."""
     ended = ports.catalog.tickets.ended_before(LOG.total_seconds())
-    known = {ticket.id for ticket in ports.catalog.tickets.list()}
+    known = {ticket.id for ticket in ports.catalog.tickets.list(deleted=True)}
     newest = max(known, default=0)
     for ticket, attempt in ports.store.logs():
         why = None

@@ -156,7 +156,7 @@ class _Rebuilding:
 
 def _require_empty(catalog: Catalog) -> None:
     found = {
-        "tickets": len(catalog.tickets.list()),
+        "tickets": len(catalog.tickets.list(deleted=True)),
         "appliances": len(catalog.appliances.list()),
         "users": len(catalog.users.list()),
     }

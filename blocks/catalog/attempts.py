@@ -16,7 +16,7 @@ from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
 from blocks.catalog.leases import LAPSED, LEASE_COLUMNS, LEASE_SECONDS, OPEN, Lease, fenced, mine, stopped
 from blocks.catalog.quotas import check_file
-from blocks.catalog.states import UNFINISHED, at_least, move, row, ticket
+from blocks.catalog.states import UNFINISHED, at_least, move, row, tell, ticket
 from blocks.catalog.tables import ATTEMPTS, CLAIMS, LOCKS, RECORDS, TICKETS
 from blocks.catalog.tickets import find_lock, write_record
 from blocks.catalog.users import require
@@ -113,7 +113,7 @@ class Attempts:
             found = fenced(connection, lease)
             values = {"percent": at_least(percent), "stage": stage, "message": message}
             if found["state"] == state:
-                connection.execute(update(TICKETS).where(TICKETS.c.id == lease.ticket).values(**values))
+                tell(connection, lease.ticket, **values)
             else:
                 _check_forward(lease, found["state"], state)
                 move(connection, lease.ticket, state, message or stage, **values)
@@ -133,7 +133,7 @@ class Attempts:
                 check_file(connection, record.user, record.generation.file)
                 move(connection, lease.ticket, "complete", message, percent=100, message=message)
                 write_record(connection, record, has_file=record.generation.file is not None)
-                if record.generation.outcome != "unchanged":
+                if usage.counts(record.generation):
                     usage.count_generation(connection, lease.ticket, record.user)
             return ticket(connection, lease.ticket)
 

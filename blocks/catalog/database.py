@@ -16,7 +16,20 @@ from typing import Any
 
 from filelock import FileLock
 from filelock import Timeout as FileLockTimeout
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, func, make_url, select
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    func,
+    literal,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -26,6 +39,7 @@ from blocks.errors import CatalogUnavailable, InvalidInput
 
 BUSY_SECONDS = 30
 _ALONE = 0x5EF0464
+_GREATEST = 2**63 - 1
 _SQLITE = {"timeout": BUSY_SECONDS, "isolation_level": None}
 _POSTGRESQL = {
     "connect_timeout": 10,
@@ -109,6 +123,11 @@ def insert_missing(connection: Connection, table: Table) -> sqlite.Insert | post
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def whole(number: int) -> ColumnElement[int]:
+    """A number that any column of numbers can be compared with, also one that is too great for the column."""
+    return literal(max(-_GREATEST, min(number, _GREATEST)), BigInteger)
 
 
 def _parsed(url: str) -> URL:

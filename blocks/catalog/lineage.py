@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
+from blocks.catalog.states import SHOWN
 from blocks.catalog.tables import TICKETS
 
 
 def head(connection: Connection, number: int, user: str | None = None) -> int | None:
-    """The newest complete ticket of the ticket's lineage; None if none is complete.
+    """The newest complete ticket of the ticket's lineage that isn't deleted; None if there is none.
 
     A lineage is of one appliance, and of the ticket's user and the given one.
     """
@@ -23,6 +24,6 @@ def head(connection: Connection, number: int, user: str | None = None) -> int | 
     below = TICKETS.alias()
     ours = below.c.user.in_((own, user)) & (below.c.appliance == family.c.appliance)
     family = family.union(select(below.c.id, below.c.appliance).where(below.c.parent == family.c.id, ours))
-    complete = TICKETS.c.id.in_(select(family.c.id)) & (TICKETS.c.state == "complete")
+    complete = TICKETS.c.id.in_(select(family.c.id)) & (TICKETS.c.state == "complete") & SHOWN
     newest: int | None = connection.scalar(select(func.max(TICKETS.c.id)).where(complete))
     return newest

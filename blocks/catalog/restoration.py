@@ -9,9 +9,10 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 
 from blocks.catalog.clock import Now
 from blocks.catalog.database import insert_missing
+from blocks.catalog.descriptions import described
 from blocks.catalog.tables import APPLIANCES, TICKETS
 from blocks.errors import Contradiction
-from blocks.model import Record, canonical, digest
+from blocks.model import Record, digest
 
 LEAP = 1000
 
@@ -21,7 +22,7 @@ def adopt(connection: Connection, record: Record) -> int:
     generation = record.generation
     parent = None if generation.parent is None else _owner(connection, generation.parent)
     related = parent == (record.appliance, record.user)
-    values = _values(record) | {"parent": generation.parent if related else None, "finished": Now()}
+    values = _values(record) | {"parent": generation.parent if related else None, "finished": Now(), "changed": Now()}
     return int(connection.execute(insert(TICKETS).values(values).returning(TICKETS.c.id)).scalar_one())
 
 
@@ -53,7 +54,8 @@ def _values(record: Record) -> dict[str, Any]:
         "created": generation.created,
         "parameters": digest(record.document()),
         "token": secrets.token_urlsafe(),
-        "recipe": canonical(generation.recipe.document()).decode(),
+        **described(record.user, record.appliance, generation.recipe),
+        "changed": generation.created,
     }
 
 

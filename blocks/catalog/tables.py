@@ -15,11 +15,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from blocks.catalog.clock import Moment
 
-REVISION = "0004"
+REVISION = "0005"
 
 METADATA = MetaData(
     naming_convention={
@@ -29,6 +30,8 @@ METADATA = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+_SHOWN = text("deleted IS NULL")
 
 ORGANIZATIONS = Table(
     "organizations",
@@ -66,6 +69,11 @@ APPLIANCES = Table(
     Column("name", String(100), nullable=False),
     Column("version", String(50), nullable=False),
     Column("document", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("architecture", String(30)),
+    Column("distribution", String(120)),
+    Column("created", Moment, nullable=False),
+    Column("changed", Moment, nullable=False),
     UniqueConstraint("user", "name", "version"),
     sqlite_autoincrement=True,
 )
@@ -94,8 +102,21 @@ TICKETS = Table(
     Column("plan", String(16)),
     Column("recipe", Text, nullable=False),
     Column("blocks", Text),
+    Column("owner", String(100), nullable=False),
+    Column("changed", Moment, nullable=False),
+    Column("deleted", Moment),
+    Column("cleared", Moment),
+    Column("download_key", String(100), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("version", String(50), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("target", String(50), nullable=False),
+    Column("format", String(20), nullable=False),
+    Column("compress", Boolean, nullable=False),
+    Column("simulated", Boolean, nullable=False),
     Index(None, "user"),
-    Index(None, "appliance"),
+    Index(None, "owner", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index(None, "appliance", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
     Index(None, "parent"),
     Index(None, "state"),
     sqlite_autoincrement=True,
@@ -153,6 +174,9 @@ RECORDS = Table(
     Column("document", Text, nullable=False),
     Column("has_file", Boolean, nullable=False),
     Column("file", String(64)),
+    Column("file_name", String(255)),
+    Column("file_size", BigInteger),
+    Column("digest", String(64)),
 )
 
 GENERATIONS = Table(
@@ -231,4 +255,28 @@ INTENTS = Table(
     Column("attempt", Integer, nullable=False),
     Column("opened", Moment, nullable=False),
     Index(None, "ticket"),
+)
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("user", ForeignKey("users.name"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("public", String(100), nullable=False, unique=True),
+    Column("secret", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("changed", Moment, nullable=False),
+    Index(None, "user"),
+    sqlite_autoincrement=True,
+)
+
+FAILURES = Table(
+    "failures",
+    METADATA,
+    Column("subject", String(64), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("last", Moment, nullable=False),
+    Index(None, "last"),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -12,19 +11,19 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from blocks.catalog import usage
+from blocks.catalog.blobs import give_up
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
+from blocks.catalog.descriptions import described
 from blocks.catalog.events import append
 from blocks.catalog.lineage import head
 from blocks.catalog.quotas import check_file, check_generation
 from blocks.catalog.restoration import adopt, restore
-from blocks.catalog.states import TICKET_COLUMNS, UNFINISHED, move, row, ticket
-from blocks.catalog.tables import LOCKS, RECORDS, TICKETS
+from blocks.catalog.states import SHOWN, TICKET_COLUMNS, UNFINISHED, move, row, tell, ticket
+from blocks.catalog.tables import BLOB_REFERENCES, LOCKS, RECORDS, TICKETS
 from blocks.catalog.users import require
 from blocks.errors import InvalidInput, KeyReused, NotFound, ParentRunning, Refused
 from blocks.model import TERMINAL, Evidence, Lock, Policy, Recipe, Record, Ticket, Words, canonical, digest, grammar
-
-_ROWS = 20
 
 
 class TicketRequest(Words):
@@ -83,7 +82,8 @@ class Tickets:
             if number is None:
                 return ticket(connection, _known(connection, request, key))
             _settle_parent(connection, request, number)
-            check_generation(connection, request.user, number)
+            if not request.recipe.simulated:
+                check_generation(connection, request.user, number)
             return ticket(connection, number)
 
     def accept(self, number: int, user: str, appliance: int, image: int | None, token: str) -> Ticket:
@@ -114,19 +114,65 @@ class Tickets:
             row(connection, number)
             return move(connection, number, "cancelled", reason, message=reason)
 
+    def delete(self, number: int, reason: str, *, keep: bool = False) -> bool:
+        """Take the image out of sight for good, cancelled before if it is still being made; raises NotFound.
+
+        True only for the call that did it. What the store has of it `remains`; with `keep` it gives up its file only,
+        and keeps its record and package files for good. Its row stays, for what was regenerated from it and for what
+        counts; its idempotency key is free again.
+        """
+        kept = {"cleared": Now()} if keep else {}
+        with self._database.writing() as connection:
+            row(connection, number)
+            move(connection, number, "cancelled", reason, message=reason)
+            if not tell(connection, number, SHOWN, deleted=Now(), key=None, **kept):
+                return False
+            if keep:
+                file = select(RECORDS.c.file).where(RECORDS.c.ticket == number).scalar_subquery()
+                give_up(connection, number, BLOB_REFERENCES.c.sha256 == file)
+            append(connection, number, ticket(connection, number).state, f"deleted: {reason}")
+            return True
+
+    def remains(self) -> tuple[tuple[int, int], ...]:
+        """The deleted tickets, each with its newest attempt, of which the store may still have something."""
+        query = select(TICKETS.c.id, TICKETS.c.attempt).where(~SHOWN, TICKETS.c.cleared.is_(None))
+        with self._database.reading() as connection:
+            return tuple((row.id, row.attempt) for row in connection.execute(query.order_by(TICKETS.c.id)))
+
+    def cleared(self, number: int) -> None:
+        """Note that the store has nothing of a deleted ticket any more."""
+        gone = (TICKETS.c.id == number, ~SHOWN, TICKETS.c.cleared.is_(None))
+        with self._database.writing() as connection:
+            connection.execute(update(TICKETS).where(*gone).values(cleared=Now()))
+
     def get(self, number: int) -> Ticket:
-        """The ticket; raises NotFound."""
+        """The ticket, also a deleted one; raises NotFound."""
         with self._database.reading() as connection:
             return ticket(connection, number)
 
+    def visible(self, number: int) -> Ticket:
+        """The ticket; raises NotFound, also if it was deleted."""
+        with self._database.reading() as connection:
+            return ticket(connection, number, SHOWN)
+
     def list(
-        self, user: str | None = None, appliance: int | None = None, parent: int | None = None, *, live: bool = False
+        self,
+        user: str | None = None,
+        appliance: int | None = None,
+        parent: int | None = None,
+        *,
+        live: bool = False,
+        deleted: bool = False,
     ) -> list[Ticket]:
-        """The tickets of this user, appliance and parent, oldest first; `live` leaves out those that have ended."""
+        """The tickets of this user, appliance and parent, oldest first; the deleted ones only if asked for.
+
+        `live` leaves out those that have ended.
+        """
         wanted = {"user": user, "appliance": appliance, "parent": parent}
         conditions = [TICKETS.c[name] == value for name, value in wanted.items() if value is not None]
+        some = [*([UNFINISHED] if live else []), *([] if deleted else [SHOWN])]
         with self._database.reading() as connection:
-            return _tickets(connection, *conditions, *([UNFINISHED] if live else []))
+            return _tickets(connection, *conditions, *some)
 
     def keyed(self, key: str | None) -> int | None:
         """The ticket that the idempotency key gave, None if it gave none yet."""
@@ -161,11 +207,14 @@ class Tickets:
             return bool(connection.scalar(select(RECORDS.c.has_file).where(RECORDS.c.ticket == number)))
 
     def listed(self) -> dict[int, Listed]:
-        """What a list shows of every ticket: read from the documents as they are, for there may be many."""
-        query = select(TICKETS.c.id, TICKETS.c.recipe, RECORDS.c.document, RECORDS.c.has_file).outerjoin(RECORDS)
+        """What a list shows of every ticket that isn't deleted."""
+        columns = (TICKETS.c.format, RECORDS.c.digest, RECORDS.c.file, RECORDS.c.file_size)
+        query = select(TICKETS.c.id, *columns).outerjoin(RECORDS).where(SHOWN)
         with self._database.reading() as connection:
-            rows = connection.execution_options(yield_per=_ROWS).execute(query)
-            return {row.id: _listed(row.recipe, row.document, has_file=bool(row.has_file)) for row in rows}
+            return {
+                row.id: Listed(format=row.format, digest=row.digest, sha256=row.file, size=row.file_size)
+                for row in connection.execute(query)
+            }
 
     def head(self, number: int, user: str | None = None) -> Ticket:
         """The newest complete image of the image's lineage, which may be itself; raises NotFound if there is none.
@@ -208,7 +257,7 @@ class Tickets:
             require(connection, record.user)
             restore(connection, record)
             write_record(connection, record, has_file=has_file)
-            if record.generation.outcome != "unchanged":
+            if usage.counts(record.generation):
                 usage.count_generation(connection, record.ticket, record.user, record.generation.created)
             append(connection, record.ticket, "complete", "restored from its record")
             return ticket(connection, record.ticket)
@@ -240,17 +289,6 @@ def _tickets(connection: Connection, *conditions: ColumnElement[bool]) -> list[T
     return [Ticket.model_validate(dict(row)) for row in connection.execute(query).mappings()]
 
 
-def _listed(recipe: str, document: str | None, *, has_file: bool) -> Listed:
-    generation = json.loads(document)["generation"] if document else {}
-    stages, file = generation.get("stages"), generation.get("file") if has_file else None
-    return Listed(
-        format=json.loads(recipe)["format"],
-        digest=stages[-1]["digest"] if stages else None,
-        sha256=file["sha256"] if file else None,
-        size=file["size"] if file else None,
-    )
-
-
 def find_lock(connection: Connection, number: int) -> tuple[Lock, Evidence] | None:
     """The ticket's lock with its evidence."""
     found = connection.execute(select(LOCKS.c.lock, LOCKS.c.evidence).where(LOCKS.c.ticket == number)).first()
@@ -261,9 +299,16 @@ def find_lock(connection: Connection, number: int) -> tuple[Lock, Evidence] | No
 
 def write_record(connection: Connection, record: Record, *, has_file: bool) -> None:
     """Write the record of a ticket that becomes complete in the same transaction."""
-    document = canonical(record.document()).decode()
-    file = record.generation.file.sha256 if has_file and record.generation.file else None
-    connection.execute(insert(RECORDS).values(ticket=record.ticket, document=document, has_file=has_file, file=file))
+    file = record.generation.file if has_file else None
+    values = {
+        "document": canonical(record.document()).decode(),
+        "has_file": has_file,
+        "file": file and file.sha256,
+        "file_name": file and file.name,
+        "file_size": file and file.size,
+        "digest": record.generation.image_digest(),
+    }
+    connection.execute(insert(RECORDS).values(ticket=record.ticket, **values))
 
 
 def _insert(connection: Connection, request: TicketRequest, key: str | None) -> int | None:
@@ -272,10 +317,11 @@ def _insert(connection: Connection, request: TicketRequest, key: str | None) -> 
         **values,
         state="requested",
         created=Now(),
+        changed=Now(),
         key=key,
         parameters=request.parameters(),
         token=secrets.token_urlsafe(),
-        recipe=canonical(request.recipe.document()).decode(),
+        **described(request.user, request.appliance, request.recipe),
     )
     added = connection.execute(new.returning(TICKETS.c.id)).first()
     if added is None:
@@ -297,7 +343,7 @@ def _settle_parent(connection: Connection, request: TicketRequest, number: int) 
     if request.parent is None:
         return
     parent = _parent(connection, request.parent)
-    if parent is None or parent.appliance != request.appliance:
+    if parent is None or parent.appliance != request.appliance or parent.deleted is not None:
         raise NotFound(f"Appliance {request.appliance} has no image {request.parent}", "`reforge images` lists them")
     if parent.state in TERMINAL:
         return
@@ -310,7 +356,7 @@ def _settle_parent(connection: Connection, request: TicketRequest, number: int) 
 
 
 def _parent(connection: Connection, number: int) -> Row[Any] | None:
-    columns = (TICKETS.c.appliance, TICKETS.c.user, TICKETS.c.state)
+    columns = (TICKETS.c.appliance, TICKETS.c.user, TICKETS.c.state, TICKETS.c.deleted)
     return connection.execute(select(*columns).where(TICKETS.c.id == number).with_for_update()).first()
 
 

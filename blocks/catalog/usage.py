@@ -10,8 +10,9 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, and_, func, insert, select
 
 from blocks.catalog.clock import Now
-from blocks.catalog.states import UNFINISHED
+from blocks.catalog.states import SHOWN, UNFINISHED
 from blocks.catalog.tables import APPLIANCES, BLOB_REFERENCES, BLOBS, GENERATIONS, RECORDS, TICKETS
+from blocks.model import Generation
 
 
 def appliances(connection: Connection, user: str) -> int:
@@ -22,12 +23,12 @@ def appliances(connection: Connection, user: str) -> int:
 def generations(
     connection: Connection, user: str, since: datetime | None, before: int | None = None
 ) -> tuple[int, int]:
-    """How many of the user's generations succeeded since then, and how many haven't ended.
+    """How many of the user's generations succeeded since then, and how many haven't ended and will make an image.
 
     With `before`, of the latter only those that were asked for earlier than that ticket.
     """
     made = select(func.count()).where(GENERATIONS.c.user == user)
-    live = select(func.count()).where(TICKETS.c.user == user, UNFINISHED)
+    live = select(func.count()).where(TICKETS.c.user == user, UNFINISHED, ~TICKETS.c.simulated)
     if since is not None:
         made = made.where(GENERATIONS.c.finished >= since)
     if before is not None:
@@ -46,16 +47,21 @@ def keeps(connection: Connection, user: str, sha256: str) -> bool:
     return connection.execute(_files(user).where(RECORDS.c.file == sha256)).first() is not None
 
 
+def counts(generation: Generation) -> bool:
+    """Whether a generation that is complete counts: it made an image."""
+    return generation.outcome != "unchanged" and not generation.recipe.simulated
+
+
 def count_generation(connection: Connection, ticket: int, user: str, finished: datetime | None = None) -> None:
     """Count a generation that succeeded, now unless told when; that stays when its image is deleted."""
     connection.execute(insert(GENERATIONS).values(ticket=ticket, user=user, finished=finished or Now()))
 
 
 def _files(user: str) -> Select[tuple[str]]:
-    """The user's files. A ticket keeps one as long as it references the blob: whoever drops that gives it back."""
+    """The user's files. A ticket keeps one as long as it references the blob: deleting or dropping gives it back."""
     kept = and_(BLOB_REFERENCES.c.ticket == RECORDS.c.ticket, BLOB_REFERENCES.c.sha256 == RECORDS.c.file)
     joined = RECORDS.join(TICKETS, TICKETS.c.id == RECORDS.c.ticket).join(BLOB_REFERENCES, kept)
-    return select(RECORDS.c.file).select_from(joined).where(TICKETS.c.user == user)
+    return select(RECORDS.c.file).select_from(joined).where(TICKETS.c.user == user, SHOWN)
 
 
 def _number(connection: Connection, query: Select[tuple[int]]) -> int:

@@ -44,7 +44,7 @@ def settled(ports: Ports, number: int) -> Ticket:
 def find(ports: Ports, user: str, appliance: int, number: int) -> Ticket:
     """The user's image of the appliance; raises UnknownUser, NotFound."""
     ports.catalog.users.get(user)
-    ticket = ports.catalog.tickets.get(number)
+    ticket = ports.catalog.tickets.visible(number)
     if (ticket.user, ticket.appliance) != (user, appliance):
         raise NotFound(
             f"Appliance {appliance} of {user} has no image {number}", f"`reforge images {user}` lists what there is"

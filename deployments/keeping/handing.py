@@ -86,7 +86,9 @@ def _start_again(ports: Ports, runs: set[str]) -> None:
     from tasks.revive import revive, start_again  # noqa: PLC0415
 
     revive(ports)
-    begun = {ticket.flow_run for ticket in ports.catalog.tickets.list() if ticket.attempt or ticket.terminal}
+    begun = {
+        ticket.flow_run for ticket in ports.catalog.tickets.list(deleted=True) if ticket.attempt or ticket.terminal
+    }
     with asking() as client:
         for run in map(UUID, runs - begun):
             state = client.read_flow_run(run).state
