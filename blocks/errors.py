@@ -3,6 +3,7 @@
 ReforgeError                 carries what went wrong and what to do next
 ├── Refused                  the request itself can't be taken            (exit code 2)
 │   ├── InvalidInput         a value outside its grammar
+│   │   └── Malformed        a document that can't be read
 │   ├── KeyReused            an idempotency key that named another request
 │   ├── ParentRunning        the image to regenerate is still being made
 │   ├── Occupied             another run works on the ticket, or will
@@ -71,6 +72,10 @@ class Refused(ReforgeError):
 
 class InvalidInput(Refused):
     """A value lies outside its grammar."""
+
+
+class Malformed(InvalidInput):
+    """A document can't be read: not well-formed, too large, too deep, or a value outside its type."""
 
 
 class KeyReused(Refused):
