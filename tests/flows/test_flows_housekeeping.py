@@ -210,6 +210,7 @@ def _in_step(ports: Ports, both: Barrier) -> list[str]:
         housekeep.end_deserted,
         housekeep.sweep_machine,
         housekeep.abort_uploads,
+        housekeep.finish_deletions,
         housekeep.trim_shared,
         housekeep.remove_files,
         housekeep.forget_keys,
