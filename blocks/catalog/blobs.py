@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from sqlalchemy import Connection, Row, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, or_, select, update
 
 from blocks.catalog.database import Database, insert_missing
 from blocks.catalog.leases import Lease, fenced
@@ -43,12 +43,8 @@ class Blobs:
 
     def drop(self, ticket: int) -> tuple[str, ...]:
         """Give up every reference of the ticket; returns the blobs that nobody needs any more, now doomed."""
-        mine = select(BLOB_REFERENCES.c.sha256).where(BLOB_REFERENCES.c.ticket == ticket)
         with self._database.writing() as connection:
-            held = connection.scalars(mine).all()
-            lock(connection, held)
-            connection.execute(delete(BLOB_REFERENCES).where(BLOB_REFERENCES.c.ticket == ticket))
-            return doom(connection, held)
+            return give_up(connection, ticket)
 
     def doomed(self) -> tuple[str, ...]:
         """The blobs that the store still has to remove, for whoever finishes what a crash left."""
@@ -73,6 +69,15 @@ class Blobs:
         """Remove a doomed blob from the books after the store removed it; any other stays."""
         with self._database.writing() as connection:
             connection.execute(delete(BLOBS).where(BLOBS.c.sha256 == sha256, BLOBS.c.doomed))
+
+
+def give_up(connection: Connection, ticket: int, *conditions: ColumnElement[bool]) -> tuple[str, ...]:
+    """Drop those references of the ticket; returns the blobs that nobody needs any more, now doomed."""
+    mine = (BLOB_REFERENCES.c.ticket == ticket, *conditions)
+    held = connection.scalars(select(BLOB_REFERENCES.c.sha256).where(*mine)).all()
+    lock(connection, held)
+    connection.execute(delete(BLOB_REFERENCES).where(*mine))
+    return doom(connection, held)
 
 
 def note(connection: Connection, blobs: Mapping[str, int]) -> list[str]:

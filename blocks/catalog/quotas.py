@@ -3,7 +3,7 @@
 What is promised, also when several ask at once:
 - `generation`: never more successes (in the period) than the limit. A ticket holds a place from the moment it is made
   until it ends; a success keeps it for good, also when its image is deleted; `unchanged`, an error and a cancel give
-  it back.
+  it back. A simulated one needs no place.
 - `diskusage`: the image files of a user's complete tickets never occupy more bytes than the limit. Nothing new is
   begun once it is reached; an image that turns out not to fit ends in error.
 - `appliance`: never more appliances than the limit.
