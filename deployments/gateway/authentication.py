@@ -1,6 +1,6 @@
-"""Authentication: who asks, by name and password or by a signature; and for whom, if it supervises.
+r"""Authentication: who asks, by name and password or by a signature; and for whom, if it supervises.
 
-A user `SUPERVISOR\\TARGET` is let in by the supervisor's password, and acts as the target.
+A user `SUPERVISOR\TARGET` is let in by the supervisor's password, and acts as the target.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from fastapi import Depends, Request
 from deployments.gateway.negotiation import sent
 from deployments.gateway.refusals import Rejected
 from deployments.gateway.wire.documents import parse
+from deployments.gateway.wire.elements import Document
 
 _LIMIT = 1024 * 1024
-_Document = TypeVar("_Document")
+_Document = TypeVar("_Document", bound=Document)
 
 
 async def _read(request: Request) -> bytes:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import BinaryIO, TypeVar
-from urllib.parse import quote
 
 from anyio import CancelScope, CapacityLimiter, create_task_group, to_thread
 from starlette.datastructures import Headers
@@ -51,7 +50,7 @@ class Download:
         """What is told of the whole file."""
         return {
             "Content-Type": "application/octet-stream",
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(self.name, safe='')}; filename=\"{self.name}\"",
+            "Content-Disposition": f'attachment; filename="{self.name}"',
             "Accept-Ranges": "bytes",
             "ETag": self.tag,
             "Last-Modified": conditions.stamped(self.since),

@@ -12,7 +12,7 @@ from deployments.gateway.starting import Starter
 
 @dataclass(frozen=True)
 class House:
-    """The ports, who knows the callers, who has tickets worked on, what is counted, and whether downloads are redirected."""
+    """The ports, who knows callers, who starts tickets, what is counted, and whether downloads are redirected."""
 
     ports: Ports
     authentication: Authentication

@@ -17,9 +17,7 @@ def asked(accept: str | None) -> Media:
     """The form by the Accept header: the best q, then the narrower range, then XML; raises Rejected (406)."""
     found = _best(accept)
     if found is None:
-        raise Rejected(
-            "Documents are given as application/xml or application/json", "Ask for one of them", status=406
-        )
+        raise Rejected("Documents are given as application/xml or application/json", "Ask for one of them", status=406)
     return found
 
 
@@ -32,9 +30,7 @@ def sent(content_type: str | None) -> Media:
     """The form of a request's body; raises Rejected (415)."""
     name = (content_type or "").partition(";")[0].strip().lower()
     if name not in _SENT:
-        raise Rejected(
-            "The body is neither application/xml nor application/json", "Send it as one of them", status=415
-        )
+        raise Rejected("The body is neither application/xml nor application/json", "Send it as one of them", status=415)
     return _SENT[name]
 
 

@@ -17,6 +17,7 @@ class Paths:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -48,7 +48,9 @@ def wanted(header: str | None, size: int) -> Span | None:
     span = Span(int(first), min(int(last) + 1, size) if last else size, size) if first else _suffix(int(last), size)
     if span.length <= 0:
         raise Rejected(
-            f"The file has {size} bytes, and none of the range", status=416, headers={"Content-Range": f"bytes */{size}"}
+            f"The file has {size} bytes, and none of the range",
+            status=416,
+            headers={"Content-Range": f"bytes */{size}"},
         )
     return span
 

@@ -1,0 +1,1 @@
+"""The answers: values of the catalog as documents of the wire."""
