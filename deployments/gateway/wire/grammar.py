@@ -58,7 +58,8 @@ FormatName = Annotated[
     _one_of(
         "aws azure cloudburstvmware cloudstackova cloudstackqcow2 cloudstackvhd cloudsigmaraw cloudwatt docker esx "
         "google hyper-v hyperv2012 ISO PXE kvm k5vmdk lxc openshift openstackqcow2 openstackvdi openstackvhd "
-        "openstackvmdk outscale oracleraw ovf ovf09 qcow2 raw susecloud targz vagrant vbox vcenter vcloud vhd vmware xen xenserver"
+        "openstackvmdk outscale oracleraw ovf ovf09 qcow2 raw susecloud targz vagrant vbox vcenter vcloud vhd "
+        "vmware xen xenserver"
     ),
 ]
 TargetType = Annotated[str, _one_of("cloud virtual container physical")]
@@ -93,11 +94,11 @@ WindowsType = Annotated[str, _one_of("FULL CORE UNKNOWN")]
 Keyboard = Annotated[
     str,
     _one_of(
-        "ar-azerty ar-azerty-digits ar-digits ar-qwerty ar-qwerty-digits be-latin1 ben ben-probhat bg-bds-utf8 "
-        "bg-pho-utf8 br-abnt2 cf croat cz-lat2 cz-us-qwertz de de-latin1 de-latin1-nodeadkeys dev dk dk-latin1 dvorak "
+        "ar-azerty ar-azerty-digits ar-digits ar-qwerty ar-qwerty-digits be-latin1 ben ben-probhat bg-bds-utf8 bg- "
+        "pho-utf8 br-abnt2 cf croat cz-lat2 cz-us-qwertz de de-latin1 de-latin1-nodeadkeys dev dk dk-latin1 dvorak "
         "es et fi fi-latin1 fr fr-ch fr-ch-latin1 fr-latin1 fr-latin9 fr-pc gr guj gur hu hu101 ie is-latin1 it "
-        "it-ibm it2 jp106 ko la-latin1 mk-utf nl no pl2 pt-latin1 ro ro-cedilla ro-std ro-std-cedilla ru sg sg-latin1 sk-qwerty "
-        "sloven sr-cy sr-latin1 sv-latin1 tj tml-inscript tml-uni trq ua-utf uk us us-acentos"
+        "it-ibm it2 jp106 ko la-latin1 mk-utf nl no pl2 pt-latin1 ro ro-cedilla ro-std ro-std-cedilla ru sg sg- "
+        "latin1 sk-qwerty sloven sr-cy sr-latin1 sv-latin1 tj tml-inscript tml-uni trq ua-utf uk us us-acentos"
     ),
 ]
 SecurityMode = Annotated[str, _one_of("disabled permissive enforcing")]
@@ -112,7 +113,5 @@ Method6 = Annotated[str, _one_of("AUTOMATIC MANUAL IGNORE")]
 NicType = Annotated[str, _one_of("ETHERNET")]
 ActionName = Annotated[
     str,
-    _one_of(
-        "added cancelled created deleted downloaded failed imported purchased shared success updated uploaded",
-    ),
+    _one_of("added cancelled created deleted downloaded failed imported purchased shared success updated uploaded"),
 ]
