@@ -13,7 +13,8 @@ ReforgeError                 carries what went wrong and what to do next
 │   ├── InactiveUser
 │   ├── MissingEntitlement
 │   ├── ForeignAppliance
-│   └── QuotaExceeded
+│   ├── QuotaExceeded
+│   └── TooManyFailures      too many logins failed; carries the seconds to wait
 ├── NotFound                 what was named isn't there                   (exit code 4)
 ├── NotFinished              what was waited for goes on                  (exit code 1)
 ├── Stopped                  cancelled, superseded or out of its lease    (exit code 5)
@@ -60,7 +61,7 @@ class ReforgeError(Exception):
     def __str__(self) -> str:
         return f"{self.what}. {self.hint}" if self.hint else self.what
 
-    def __reduce__(self) -> tuple[type[ReforgeError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[ReforgeError], tuple[object, ...]]:
         return type(self), (self.what, self.hint)
 
 
@@ -118,6 +119,17 @@ class ForeignAppliance(Denied):
 
 class QuotaExceeded(Denied):
     """The user has had made, or keeps, as much as its quota allows."""
+
+
+class TooManyFailures(Denied):
+    """Too many logins failed for this name or from this address; it may be tried again in `seconds`."""
+
+    def __init__(self, what: str, hint: str = "", seconds: float = 0.0) -> None:
+        super().__init__(what, hint)
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type[TooManyFailures], tuple[object, ...]]:
+        return type(self), (self.what, self.hint, self.seconds)
 
 
 class NotFound(ReforgeError):

@@ -15,7 +15,11 @@ from blocks.catalog.checkpoints import Checkpoints
 from blocks.catalog.claims import Claims
 from blocks.catalog.database import Database
 from blocks.catalog.events import Events
+from blocks.catalog.generations import Generations
+from blocks.catalog.images import Images
 from blocks.catalog.intents import Intents
+from blocks.catalog.keys import ApiKeys
+from blocks.catalog.logins import Logins
 from blocks.catalog.orders import Orders
 from blocks.catalog.organizations import Organizations
 from blocks.catalog.outputs import Outputs
@@ -49,6 +53,10 @@ class Catalog:
         self.checkpoints = Checkpoints(database)
         self.outputs = Outputs(database)
         self.intents = Intents(database)
+        self.images = Images(database)
+        self.generations = Generations(database)
+        self.keys = ApiKeys(database, self.cipher)
+        self.logins = Logins(database)
 
     @classmethod
     def open(cls, url: str, cipher: Cipher | None = None) -> Self:

@@ -276,7 +276,7 @@ FAILURES = Table(
     "failures",
     METADATA,
     Column("subject", String(64), primary_key=True),
-    Column("count", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
     Column("last", Moment, nullable=False),
     Index(None, "last"),
 )

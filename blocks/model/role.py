@@ -7,7 +7,14 @@ from typing import Literal, get_args
 
 from blocks.model.words import Words
 
-Entitlement = Literal["image_generate", "appliance_create", "image_publish", "api_key_access", "supervisor_access"]
+Entitlement = Literal[
+    "image_generate",
+    "appliance_create",
+    "image_publish",
+    "api_key_access",
+    "supervisor_access",
+    "org_formats_administrate",
+]
 ENTITLEMENTS: tuple[Entitlement, ...] = get_args(Entitlement)
 
 RoleName = Literal["builder", "developer", "administrator", "platform_administrator"]
@@ -32,7 +39,7 @@ ROLES: dict[RoleName, Role] = {
         Role(
             name="developer",
             description="Makes appliances, has images made of them, publishes them, and uses key pairs",
-            entitlements=frozenset(ENTITLEMENTS) - {"supervisor_access"},
+            entitlements=frozenset(ENTITLEMENTS) - {"supervisor_access", "org_formats_administrate"},
         ),
         Role(
             name="administrator",

@@ -16,7 +16,7 @@ down_revision = "0004"
 
 _ROWS = 500
 _LABELS = {"raw": "RAW", "qcow2": "QCOW2"}
-_SHOWN = {"sqlite_where": sa.text("deleted IS NULL"), "postgresql_where": sa.text("deleted IS NULL")}
+_SHOWN: dict[str, Any] = {"sqlite_where": sa.text("deleted IS NULL"), "postgresql_where": sa.text("deleted IS NULL")}
 
 
 def upgrade() -> None:
@@ -103,7 +103,7 @@ def _make_tables() -> None:
     op.create_table(
         "failures",
         sa.Column("subject", sa.String(length=64), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("last", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("subject", name="pk_failures"),
     )
