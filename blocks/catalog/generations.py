@@ -57,9 +57,7 @@ class Generations:
         made = made.outerjoin(RECORDS, RECORDS.c.ticket == TICKETS.c.id)
         columns = (TICKETS.c.appliance, TICKETS.c.name, TICKETS.c.version, TICKETS.c.target)
         size = func.coalesce(RECORDS.c.file_size, 0).label("size")
-        query = select(GENERATIONS, *columns, size).select_from(
-            joined.outerjoin(RECORDS, RECORDS.c.ticket == TICKETS.c.id)
-        )
+        query = select(GENERATIONS, *columns, size).select_from(made)
         with self._database.reading() as connection:
             found = find(connection, query.where(GENERATIONS.c.user == user), search, SELECTORS, GENERATIONS.c.ticket)
         return Page(tuple(map(_success, found.rows)), found.total)
