@@ -13,7 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from blocks import admission
-from blocks.errors import ForeignAppliance, KeyReused, NotFound, QuotaExceeded
+from blocks.builder import identities
+from blocks.errors import ForeignAppliance, InvalidInput, KeyReused, NotFound, QuotaExceeded
 from blocks.model import Appliance, Evidence, Generation, Lock, OSProfile, Record, Ticket
 from blocks.model.request import FirstGeneration, Regeneration
 from blocks.ports import Ports
@@ -123,7 +124,7 @@ def _complete(ports: Ports, request: FirstGeneration | Regeneration) -> Ticket:
         evidence=Evidence(archives=()),
         policy=start.policy,
         parent=start.parent,
-        outcome="rebuilt",
+        outcome="simulated" if start.recipe.simulated else "rebuilt",
         reason="the test asked for it",
         created=datetime(2026, 1, 1, tzinfo=UTC),
     )
@@ -155,6 +156,60 @@ def test_a_ticket_keeps_the_recipe_that_it_was_asked_for(ports: Ports, request_:
     handed = request_.model_copy(update={"ticket": ticket.id, "token": token})
     assert admission.load(ports, handed).recipe == ports.catalog.tickets.recipe(ticket.id)
     assert admission.load(ports, request_).recipe.os_profile == changed
+
+
+def test_what_was_asked_for_is_frozen(ports: Ports, request_: FirstGeneration) -> None:
+    """The target, and sizes that hold instead of those of the appliance; the stages see the sizes alone."""
+    plain = admission.load(ports, request_).recipe
+    asked = {"target": "OpenStack QCOW2", "simulated": True, "check_dependencies": True, "disk_size": 4096}
+    wanted = FirstGeneration.parse({**request_.model_dump(), **asked, "swap_size": 512})
+    ticket, _token = admission.admit(ports, wanted)
+    recipe = ports.catalog.tickets.recipe(ticket.id)
+    assert {name: getattr(recipe, name) for name in ("target", "simulated", "check_dependencies")} | {
+        "disk_size": recipe.install_profile.disk_size
+    } == asked
+    sizes = recipe.install_profile
+    assert (sizes.memory_size, sizes.swap_size) == (plain.install_profile.memory_size, 512)
+    lock = Lock(packages=(), index="a" * 64, tools=())
+    same = plain.model_copy(update={"install_profile": sizes})
+    assert identities(recipe, lock) == identities(same, lock) != identities(plain, lock)
+
+
+def test_without_a_format_it_is_the_target_s(request_: FirstGeneration) -> None:
+    """One that doesn't fit is refused."""
+    common = {"user": "alice", "appliance": request_.appliance}
+    assert FirstGeneration.parse({**common, "target": "RAW"}).format == "raw"
+    assert FirstGeneration.parse({**common, "target": None, "format": None}).format == "qcow2"
+    for wrong in ({"target": "RAW", "format": "qcow2"}, {"target": "floppy"}, {"target": ["RAW"]}):
+        with pytest.raises(InvalidInput, match="target"):
+            FirstGeneration.parse({**common, **wrong})
+
+
+def test_what_is_simulated_needs_no_place(ports: Ports, request_: FirstGeneration) -> None:
+    """It is admitted though the quota is used up, again as well, and holds no place that an image needs."""
+    simulated = request_.model_copy(update={"simulated": True})
+    ports.catalog.quotas.set("alice", "generation", 0)
+    image = _complete(ports, simulated)
+    ticket, token = admission.admit(ports, Regeneration(user="alice", appliance=request_.appliance, image=image.id))
+    assert ports.catalog.tickets.recipe(ticket.id).simulated
+    run = Regeneration(user="alice", appliance=request_.appliance, image=image.id, ticket=ticket.id, token=token)
+    admission.authorise(ports, run)
+    ports.catalog.quotas.set("alice", "generation", 1)
+    real, _token = admission.admit(ports, request_)
+    (quota,) = [each for each in ports.catalog.quotas.list("alice") if each.kind == "generation"]
+    assert (real.state, quota.used, quota.reserved) == ("requested", 0, 1)
+
+
+def test_an_image_with_a_target_needs_its_place(ports: Ports, request_: FirstGeneration) -> None:
+    """Whatever it is made for; also when a run says of a real ticket that it is simulated."""
+    ports.catalog.quotas.set("alice", "generation", 1)
+    ticket, token = admission.admit(ports, request_.model_copy(update={"target": "KVM"}))
+    with pytest.raises(QuotaExceeded):
+        admission.admit(ports, request_.model_copy(update={"target": "QCOW2"}))
+    ports.catalog.quotas.set("alice", "generation", 0)
+    run = request_.model_copy(update={"ticket": ticket.id, "token": token, "simulated": True})
+    with pytest.raises(QuotaExceeded):
+        admission.authorise(ports, run)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

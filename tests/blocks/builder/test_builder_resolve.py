@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blocks.builder import Job
-from blocks.builder.archive import TOOLS, Archive, index
+from blocks.builder.archive import TOOLS, Archive, index, ordered
 from blocks.builder.stages.resolve import resolve
 from blocks.errors import (
     InvalidInput,
@@ -18,7 +18,7 @@ from blocks.errors import (
     ReforgeError,
     UnsupportedSuite,
 )
-from blocks.model import Lock, OSProfile, Package, Recipe
+from blocks.model import InstallProfile, Lock, OSProfile, Package, Recipe
 from tests.blocks.builder.small_archive import BASE, Deb, Signer, SmallArchive
 from tests.servers.relay import relay
 
@@ -117,6 +117,19 @@ def test_a_moved_archive_gives_its_newest(profile: OSProfile, archive: Archive, 
     found, after = archive.packages(profile, Job())
     assert versions(found) == {"base": "1.0", "apt": "1.0", "tool": "1.1", "helper": "3"}
     assert before.state() != after.state()
+
+
+def test_a_check_of_the_dependencies_believes_no_cache(profile: OSProfile, archive: Archive, tmp_path: Path) -> None:
+    """An index that was fetched before and says something else since is believed, but not if all is checked anew."""
+    first, _ = archive.packages(profile, Job())
+    before = Lock(packages=ordered(first), index=hashlib.sha256(index(first)).hexdigest(), tools=())
+    recipe = Recipe(name="small", version="1", revision=1, os_profile=profile, install_profile=InstallProfile())
+    (kept,) = tmp_path.glob("apt/*/lists/*_Packages")
+    kept.write_text(kept.read_text("utf-8").replace("Depends: library\n", ""), "utf-8")
+    assert "library" not in versions(archive.packages(profile, Job())[0])
+    checked = recipe.model_copy(update={"check_dependencies": True})
+    assert resolve(checked, before, archive, Job()).lock == before
+    assert archive.packages(profile, Job())[0] == first
 
 
 def test_versions_compare_as_debian_s_do(profile: OSProfile, archive: Archive, served: SmallArchive) -> None:
