@@ -9,12 +9,13 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from deployments.gateway.negotiation import TYPES
-from deployments.gateway.operations import MARK, Operation, Query
-from deployments.gateway.wire.schemas import components, example
+from deployments.gateway.operations import OPERATIONS, Operation, Query
+from deployments.gateway.wire.elements import ROOTS
+from deployments.gateway.wire.schemas import components, content
 
 _ANY = (401, 403, 404, 429, 503)
 _BODY = (400, 413, 415)
+_ERRORS = (400, 401, 403, 404, 406, 409, 413, 415, 416, 429, 501, 503)
 _SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"apiKey": [], "signature": []}]
 _SCHEMES = {
     "basic": {
@@ -66,31 +67,32 @@ def describe(app: FastAPI) -> None:
 
 def _document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-    document["components"] = {"schemas": components(), "securitySchemes": _SCHEMES}
+    errors = {f"error{code}": _response(code, "uforgeError") for code in _ERRORS}
+    document["components"] = {"schemas": components(), "securitySchemes": _SCHEMES, "responses": errors}
     for path in document["paths"].values():
         for method, found in path.items():
-            operation: Operation = found.pop(MARK)
-            path[method] = found | _described(operation, found)
+            path[method] = found | _described(OPERATIONS[found["operationId"]], found, reads=method == "get")
     return document
 
 
-def _described(operation: Operation, found: dict[str, Any]) -> dict[str, Any]:
+def _described(operation: Operation, found: dict[str, Any], *, reads: bool) -> dict[str, Any]:
     described = {
-        "parameters": [*found.get("parameters", ()), *_parameters(operation, found)],
-        "responses": _responses(operation),
+        "parameters": [*found.get("parameters", ()), *_parameters(operation)],
+        "responses": _responses(operation, reads=reads),
         "security": [{}, *_SECURITY] if operation.open else _SECURITY,
     }
     if operation.body:
-        described["requestBody"] = {"content": _content(operation.body), "required": operation.name != "apiKey_create"}
+        required = operation.name != "apiKey_create"
+        described["requestBody"] = {"content": content(ROOTS[operation.body]), "required": required}
     return described
 
 
-def _parameters(operation: Operation, found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those of the query, and for a file the header that asks for a part of it."""
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    """Those of the query, and the headers that change what is answered."""
     rows = [(name, "query", schema, why) for query in operation.query for name, schema, why in _PARAMETERS[query]]
-    if operation.answer == "bytes":
+    if 416 in operation.errors:
         rows.append(("Range", "header", _TEXT, "A part of the file, such as `bytes=1000-`"))
-    if found["responses"] and operation.status == 201 and operation.body != "apiKeyPair":
+    if operation.status == 201 and operation.answer == "image":
         rows.append(("Idempotency-Key", "header", _TEXT, "The same key with the same request gives the same ticket"))
     return [
         {"name": name, "in": place, "required": False, "schema": schema, "description": why}
@@ -98,44 +100,31 @@ def _parameters(operation: Operation, found: dict[str, Any]) -> list[dict[str, A
     ]
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
-    responses = {str(operation.status): _response(operation.status, operation.answer)} if operation.status < 400 else {}
-    file = operation.answer == "bytes"
-    if operation.answer and operation.status == 200:
-        responses["304"] = _response(304, None)
-    if file:
-        responses |= {"206": _response(206, "bytes"), "307": _response(307, None)}
-    for code in sorted(_errors(operation, file=file)):
-        responses[str(code)] = _response(code, "uforgeError")
-    return responses
+def _responses(operation: Operation, *, reads: bool) -> dict[str, Any]:
+    good = {operation.status: operation.answer} if operation.status < 400 else {}
+    if reads:
+        good[304] = None
+    if 416 in operation.errors:
+        good |= {206: "bytes", 307: None}
+    responses = {str(code): _response(code, answer) for code, answer in sorted(good.items())}
+    return responses | {
+        str(code): {"$ref": f"#/components/responses/error{code}"} for code in sorted(_errors(operation))
+    }
 
 
-def _errors(operation: Operation, *, file: bool) -> set[int]:
+def _errors(operation: Operation) -> set[int]:
     errors = {*operation.errors, *([] if operation.name == "uforgeStatus_get" else _ANY)}
-    if operation.answer and not file:
-        errors.add(406)
-    if operation.body and operation.status < 400:
-        errors.update(_BODY)
     if operation.status >= 400:
-        errors.add(operation.status)
-    return errors
+        return errors | {operation.status}
+    if operation.answer not in {None, "bytes"}:
+        errors.add(406)
+    return errors | {*_BODY} if operation.body else errors
 
 
 def _response(code: int, answer: str | None) -> dict[str, Any]:
     response: dict[str, Any] = {"description": HTTPStatus(code).phrase}
     if answer:
-        response["content"] = _FILE if answer == "bytes" else _content(answer)
+        response["content"] = _FILE if answer == "bytes" else content(ROOTS[answer])
     if code in _HEADERS:
         response["headers"] = {name: {"schema": _TEXT} for name in _HEADERS[code]}
     return response
-
-
-def _content(root: str) -> dict[str, Any]:
-    """A document as XML and as JSON, with an example of it."""
-    return {
-        TYPES["xml"]: {"schema": {"$ref": f"#/components/schemas/{root}"}, "example": example(root, "xml")},
-        TYPES["json"]: {
-            "schema": {"type": "object", "properties": {root: {"$ref": f"#/components/schemas/{root}"}}},
-            "example": example(root, "json"),
-        },
-    }

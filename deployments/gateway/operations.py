@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from starlette.responses import Response
 
-MARK = "x-operation"
 Number = Annotated[int, Path(ge=1, lt=2**53)]
 APPLIANCE = "/users/{uid}/appliances/{aid:int}"
 IMAGE = APPLIANCE + "/images/{itid:int}"
@@ -32,6 +31,10 @@ class Operation:
     open: bool = False
 
 
+OPERATIONS: dict[str, Operation] = {}
+"""All of them, by name."""
+
+
 def operation(
     name: str,
     answer: str | None,
@@ -43,10 +46,9 @@ def operation(
 ) -> dict[str, Any]:
     """The arguments of a route."""
     code = status or (204 if answer is None else 200)
-    described = Operation(name, answer, code, body, query, errors, anybody)
+    OPERATIONS[name] = Operation(name, answer, code, body, query, errors, anybody)
     return {
         "operation_id": name,
-        "openapi_extra": {MARK: described},
         "response_class": Response,
         "response_model": None,
         "status_code": code,

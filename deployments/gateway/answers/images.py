@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from blocks.catalog.images import ImageRow
-
 from blocks.builder import filename
+from blocks.catalog.images import ImageRow
 from blocks.model import Recipe
 from blocks.model.target import target
 from deployments.gateway import wire

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from blocks.catalog.keys import ApiKey
-
 from deployments.gateway import wire
 from deployments.gateway.answers import uris
 from deployments.gateway.answers.sealing import sealed

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from blocks.catalog.images import ImageRow
-
 from blocks.model import Ticket
 from deployments.gateway.answers import uris
 from deployments.gateway.answers.sealing import sealed

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from urllib.parse import quote
+from zlib import crc32
+
+from blocks.catalog import DEFAULT
 
 
 def organization(name: str) -> str:
     """An organisation's."""
-    return f"orgs/{name}"
+    return f"orgs/{organization_number(name)}"
+
+
+def organization_number(name: str) -> int:
+    """The number that an organisation has on the wire: always the same, and 1 for the first."""
+    return 1 if name == DEFAULT else crc32(name.encode()) + 2
 
 
 def user(name: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from blocks.catalog import Account, Organization
+from blocks.catalog import DEFAULT, Account, Organization
+from blocks.catalog.generations import Success
+from blocks.catalog.keys import LIMIT
 from blocks.model.quota import Quota
 from blocks.model.role import ROLES, Role, RoleName
+from blocks.model.target import TARGETS
 from deployments.gateway import wire
 from deployments.gateway.answers import uris
 from deployments.gateway.answers.sealing import sealed
 
-KEYS_QUOTA = 10
 _UNLIMITED = -1
 
 
@@ -22,7 +24,7 @@ def user(account: Account) -> wire.User:
             login_name=account.name,
             active=account.active,
             admin="supervisor_access" in account.entitlements,
-            api_keys_quota=KEYS_QUOTA,
+            api_keys_quota=LIMIT,
             base_api_keys_uri=f"{uri}/apikeys",
             base_appliances_uri=f"{uri}/appliances",
             base_cred_accounts_uri=f"{uri}/accounts",
@@ -53,7 +55,15 @@ def roles(account: Account) -> tuple[wire.Role, ...]:
 
 def organization(found: Organization) -> wire.Org:
     """A tenant."""
-    return sealed(wire.Org(created=found.created, name=found.name, uri=uris.organization(found.name)))
+    return sealed(
+        wire.Org(
+            created=found.created,
+            db_id=uris.organization_number(found.name),
+            default_org=found.name == DEFAULT,
+            name=found.name,
+            uri=uris.organization(found.name),
+        )
+    )
 
 
 def quota(found: Quota, user_name: str) -> wire.Quota:
@@ -77,3 +87,27 @@ def _role(name: RoleName, role: Role) -> wire.Role:
 def _entitled(name: str, description: str, entitlements: frozenset[str]) -> wire.Role:
     may = tuple(wire.Entitlement(name=each, description=each.replace("_", " ")) for each in sorted(entitlements))
     return sealed(wire.Role(name=name, description=description, entitlements=wire.EntitlementItems(entitlement=may)))
+
+
+def usage(success: Success) -> wire.StatTicket:
+    """A generation that counted against the quota."""
+    return sealed(
+        wire.StatTicket(
+            db_id=success.ticket,
+            action_name="success",
+            date=success.finished,
+            description=f"{success.name} {success.version}",
+            disk_size=success.size,
+            format_id=TARGETS[success.target].id,
+            format_name=success.target,
+            from_object_id=success.appliance,
+            from_object_name=success.name,
+            from_object_type="appliance",
+            object_id=success.ticket,
+            object_name=success.name,
+            object_status="complete",
+            object_type="image",
+            uri=f"{uris.user(success.user)}/usage/{success.ticket}",
+            user_login_name=success.user,
+        )
+    )

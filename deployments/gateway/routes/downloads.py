@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from anyio import to_thread
-from blocks.catalog.images import ImageRow
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from blocks.catalog.images import ImageRow
 from blocks.errors import NotFound
 from deployments.gateway.answers.images import file_name
 from deployments.gateway.authentication import is_name

@@ -11,6 +11,7 @@ from deployments.gateway import wire
 from deployments.gateway.answering import read
 from deployments.gateway.answers import formats
 from deployments.gateway.answers.lists import listed
+from deployments.gateway.answers.uris import organization_number
 from deployments.gateway.authorisation import Generator, Owner, Visit, Visitor
 from deployments.gateway.listing import paged
 from deployments.gateway.operations import Number, operation
@@ -92,15 +93,16 @@ def _formats(visit: Visit, organization: str) -> Response:
     return read(visit.request, listed(wire.ImageFormats, *paged(visit.request, found)))
 
 
-def _seen(visit: Visit, name: str) -> str:
-    """The organisation, if it exists for the caller."""
-    known = {each.name for each in visit.ports.catalog.organizations.list()}
-    if name not in known or not visit.account.sees(name):
-        raise NotFound(f"There is no organisation {name}", "See those of the user")
-    return name
+def _seen(visit: Visit, oid: str) -> str:
+    """The name of the organisation of that number or name, if it exists for the caller."""
+    for known in visit.ports.catalog.organizations.list():
+        if oid in {known.name, str(organization_number(known.name))} and visit.account.sees(known.name):
+            return known.name
+    raise NotFound(f"There is no organisation {oid}", "See those of the user")
 
 
-def _administrated(visit: Visit, name: str) -> str:
-    if not visit.account.supervises(_seen(visit, name)):
+def _administrated(visit: Visit, oid: str) -> str:
+    name = _seen(visit, oid)
+    if not visit.account.supervises(name):
         raise MissingEntitlement(f"{visit.uid} doesn't administrate {name}", "Ask whoever does")
     return name

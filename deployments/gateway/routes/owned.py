@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from blocks.catalog.images import ImageRow
-
 from blocks import liveness
 from blocks.catalog import StoredAppliance
+from blocks.catalog.images import ImageRow
 from blocks.errors import NotFound
 from deployments.gateway.authorisation import Visit
 

@@ -10,6 +10,7 @@ from deployments.gateway.answering import read
 from deployments.gateway.answers import users
 from deployments.gateway.answers.lists import listed
 from deployments.gateway.authorisation import User
+from deployments.gateway.listing import search
 from deployments.gateway.operations import operation
 
 router = APIRouter(tags=["user"])
@@ -26,6 +27,13 @@ def get_quotas(visit: User) -> Response:
     """How much the user may have made and keep, and how much is used."""
     found = tuple(users.quota(quota, visit.uid) for quota in visit.ports.catalog.quotas.list(visit.uid))
     return read(visit.request, listed(wire.Quotas, found))
+
+
+@router.get("/users/{uid}/usage", **operation("userUsage_get", "statTickets", "page", errors=(400,)))
+def get_usage(visit: User) -> Response:
+    """The generations that succeeded, of deleted images, too."""
+    page = visit.ports.catalog.generations.list(visit.uid, search(visit.request))
+    return read(visit.request, listed(wire.StatTickets, tuple(map(users.usage, page.rows)), page.total))
 
 
 @router.get("/users/{uid}/roles", **operation("userRoles_getAll", "roles"))
