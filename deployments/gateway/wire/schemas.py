@@ -20,6 +20,15 @@ _SIMPLE: dict[type, Schema] = {
     str: {"type": "string"},
     datetime: {"type": "string", "format": "date-time"},
 }
+_CONCRETE: Schema = {
+    "type": "string",
+    "xml": {
+        "name": "type",
+        "namespace": "http://www.w3.org/2001/XMLSchema-instance",
+        "prefix": "xsi",
+        "attribute": True,
+    },
+}
 
 
 def components() -> dict[str, Schema]:
@@ -53,7 +62,7 @@ def _schema(kind: type[Document]) -> Schema:
     if kind.root:
         schema["xml"] = {"name": kind.root, "namespace": NAMESPACE, "prefix": "ns0"}
     if family(kind) and not kind.abstract:
-        schema["properties"] = {"@type": {"type": "string", "enum": [kind.__name__]}, **properties}
+        schema["properties"] = {"@type": {**_CONCRETE, "enum": [kind.__name__]}, **properties}
         schema["required"] = ["@type"]
     return schema
 
@@ -66,10 +75,7 @@ def _property(element: Element) -> Schema:
 def _leaf(element: Element) -> Schema:
     match element.grammar:
         case Whole(low, high):
-            width = {2**31 - 1: "int32", 2**63 - 1: "int64"}.get(high)
-            return (
-                {"type": "integer", "format": width} if width else {"type": "integer", "minimum": low, "maximum": high}
-            )
+            return {"type": "integer", "minimum": low, "maximum": high}
         case OneOf(words):
             return {"type": "string", "enum": list(words)}
         case Relative():
