@@ -127,7 +127,12 @@ def insert_missing(connection: Connection, table: Table) -> sqlite.Insert | post
 
 def whole(number: int) -> ColumnElement[int]:
     """A number that any column of numbers can be compared with, also one that is too great for the column."""
-    return literal(max(-_GREATEST, min(number, _GREATEST)), BigInteger)
+    return literal(bounded(number), BigInteger)
+
+
+def bounded(number: int) -> int:
+    """The number, or the nearest one that a database can be asked for: no row has either."""
+    return max(-_GREATEST, min(number, _GREATEST))
 
 
 def _parsed(url: str) -> URL:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, func, select
 
 from blocks.catalog.database import Database
 from blocks.catalog.search import MOMENT, NUMBER, TEXT, Selector, find
-from blocks.catalog.tables import GENERATIONS, RECORDS, TICKETS
+from blocks.catalog.tables import GENERATIONS, TICKETS
 from blocks.model import Search, Words, grammar
 from blocks.model.search import Page
 from blocks.model.target import TargetName
@@ -24,7 +24,7 @@ SELECTORS = {
     "fromObjectId": Selector(TICKETS.c.appliance, NUMBER),
     "fromObjectName": Selector(TICKETS.c.name, TEXT),
     "formatName": Selector(TICKETS.c.target, TEXT),
-    "diskSize": Selector(func.coalesce(RECORDS.c.file_size, 0), NUMBER),
+    "diskSize": Selector(func.coalesce(TICKETS.c.file_size, 0), NUMBER),
 }
 """What a query for them can ask for, by UForge's names."""
 
@@ -54,9 +54,8 @@ class Generations:
     def list(self, user: str, search: Search = _ALL) -> Page[Success]:
         """The user's that match, oldest first unless told otherwise; raises InvalidInput."""
         made = GENERATIONS.join(TICKETS, TICKETS.c.id == GENERATIONS.c.ticket)
-        made = made.outerjoin(RECORDS, RECORDS.c.ticket == TICKETS.c.id)
         columns = (TICKETS.c.appliance, TICKETS.c.name, TICKETS.c.version, TICKETS.c.target)
-        size = func.coalesce(RECORDS.c.file_size, 0).label("size")
+        size = func.coalesce(TICKETS.c.file_size, 0).label("size")
         query = select(GENERATIONS, *columns, size).select_from(made)
         with self._database.reading() as connection:
             found = find(connection, query.where(GENERATIONS.c.user == user), search, SELECTORS, GENERATIONS.c.ticket)

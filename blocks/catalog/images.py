@@ -8,13 +8,13 @@ from __future__ import annotations
 import functools
 import hmac
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, String, case, false, func, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, String, bindparam, case, func, literal, or_, select
 
-from blocks.catalog.database import Database, whole
+from blocks.catalog.database import Database, bounded, whole
 from blocks.catalog.descriptions import new_key
 from blocks.catalog.search import MOMENT, NUMBER, TEXT, TRUTH, Selector, find
 from blocks.catalog.states import SHOWN, TICKET_COLUMNS, tell
@@ -24,9 +24,8 @@ from blocks.model import Lock, Package, Recipe, Record, Search, Ticket
 from blocks.model.search import Page
 from blocks.model.target import TARGETS
 
-_ALL = Search()
-_SIZE = func.coalesce(RECORDS.c.file_size, 0)
-_IN_FILE = func.coalesce(RECORDS.c.has_file, false())
+_EVERY = Search()
+_SIZE = func.coalesce(TICKETS.c.file_size, 0)
 _PRIMITIVE = case({label: each.primitive for label, each in TARGETS.items()}, value=TICKETS.c.target, else_="")
 _COMPLETE = TICKETS.c.state == "complete"
 _ENDED_AT_LAST = or_(_COMPLETE, TICKETS.c.state == "error")
@@ -49,10 +48,10 @@ SELECTORS = {
     "simulated": Selector(TICKETS.c.simulated, TRUTH),
     "size": Selector(_SIZE, NUMBER),
     "fileSize": Selector(_SIZE, NUMBER),
-    "fileName": Selector(func.coalesce(RECORDS.c.file_name, ""), TEXT),
-    "sha256sum": Selector(func.coalesce(RECORDS.c.file, ""), TEXT),
-    "uploaded": Selector(_IN_FILE, TRUTH),
-    "imageCreated": Selector(_IN_FILE, TRUTH),
+    "fileName": Selector(func.coalesce(TICKETS.c.file_name, ""), TEXT),
+    "sha256sum": Selector(func.coalesce(TICKETS.c.file, ""), TEXT),
+    "uploaded": Selector(_flag(TICKETS.c.file.is_not(None)), TRUTH),
+    "imageCreated": Selector(_flag(TICKETS.c.file.is_not(None)), TRUTH),
     "format.name": Selector(_PRIMITIVE, TEXT),
     "targetFormat.name": Selector(TICKETS.c.target, TEXT),
     "targetFormat.format.name": Selector(_PRIMITIVE, TEXT),
@@ -63,6 +62,15 @@ SELECTORS = {
     "tag": Selector(literal("", String), TEXT),
 }
 """What a query for images can ask for, by UForge's names."""
+
+_FILE = (TICKETS.c.file, TICKETS.c.file_name, TICKETS.c.file_size)
+_OWN = (TICKETS.c.owner, TICKETS.c.changed, TICKETS.c.download_key, TICKETS.c.recipe)
+_ALL = select(*TICKET_COLUMNS, *_OWN, *_FILE).where(SHOWN)
+_ONE = _ALL.where(
+    TICKETS.c.id == bindparam("number", type_=BigInteger),
+    TICKETS.c.appliance == bindparam("of", type_=BigInteger),
+    TICKETS.c.owner == bindparam("owned"),
+)
 
 
 @dataclass(frozen=True)
@@ -85,10 +93,10 @@ class ImageRow:
     ticket: Ticket
     owner: str
     changed: datetime
-    download_key: str
+    download_key: str = field(repr=False)
     record: int | None
     file: StoredFile | None
-    document: str
+    document: str = field(repr=False)
 
     @functools.cached_property
     def recipe(self) -> Recipe:
@@ -104,9 +112,9 @@ class Images:
 
     def get(self, owner: str, appliance: int, number: int) -> ImageRow:
         """The image; raises NotFound, also if it is another owner's, another appliance's, or deleted."""
-        wanted = (TICKETS.c.id == whole(number), TICKETS.c.appliance == whole(appliance), TICKETS.c.owner == owner)
+        wanted = {"number": bounded(number), "of": bounded(appliance), "owned": owner}
         with self._database.reading() as connection:
-            found = connection.execute(_query().where(*wanted)).first()
+            found = connection.execute(_ONE, wanted).first()
         if found is None:
             raise NotFound(f"Appliance {appliance} of {owner} has no image {number}", "See the list of its images")
         return _image(found)
@@ -116,13 +124,13 @@ class Images:
         owner: str,
         appliance: int | None = None,
         numbers: Collection[int] | None = None,
-        search: Search = _ALL,
+        search: Search = _EVERY,
     ) -> Page[ImageRow]:
         """The owner's images (of the appliance, of these numbers) that match, oldest first unless told otherwise.
 
         Raises InvalidInput for a search that isn't allowed.
         """
-        query = _query().where(TICKETS.c.owner == owner)
+        query = _ALL.where(TICKETS.c.owner == owner)
         if appliance is not None:
             query = query.where(TICKETS.c.appliance == whole(appliance))
         if numbers is not None:
@@ -164,22 +172,14 @@ def _fits(kept: str | None, key: str) -> bool:
     return hmac.compare_digest((kept or "").encode(), given) and kept is not None
 
 
-def _query() -> Select[Any]:
-    own = (TICKETS.c.owner, TICKETS.c.changed, TICKETS.c.download_key, TICKETS.c.recipe)
-    file = (RECORDS.c.ticket, RECORDS.c.has_file, RECORDS.c.file, RECORDS.c.file_name, RECORDS.c.file_size)
-    columns = (*TICKET_COLUMNS, *own, *(column.label(f"record_{column.name}") for column in file))
-    return select(*columns).select_from(TICKETS.outerjoin(RECORDS, RECORDS.c.ticket == TICKETS.c.id)).where(SHOWN)
-
-
 def _image(row: Row[Any]) -> ImageRow:
     ticket = Ticket.model_validate({name: getattr(row, name) for name in Ticket.model_fields})
-    file = StoredFile(row.record_file_name, row.record_file_size, row.record_file) if row.record_has_file else None
     return ImageRow(
         ticket=ticket,
         owner=row.owner,
         changed=row.changed,
         download_key=row.download_key,
-        record=None if row.record_ticket is None else ticket.attempt,
-        file=file,
+        record=ticket.attempt if ticket.state == "complete" else None,
+        file=None if row.file is None else StoredFile(row.file_name, row.file_size, row.file),
         document=row.recipe,
     )

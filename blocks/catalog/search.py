@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import (
     Boolean,
@@ -111,13 +111,15 @@ def find(
 
     Raises InvalidInput for what is no query, and for selectors and values that aren't allowed.
     """
-    matching = query if not _given(search.query) else query.where(condition(search.query or "", selectors))
-    ordered = matching.order_by(*_order(search, selectors, key)).limit(search.count).offset(search.offset or None)
+    matching = query.where(condition(search.query, selectors)) if _given(search.query) else query
+    order = _order(search, selectors, key)
     if not search.paged:
-        rows = connection.execute(ordered).all()
+        rows = connection.execute(matching.order_by(*order)).all()
         return Page(tuple(rows), len(rows))
     count = matching.with_only_columns(func.count(), maintain_column_froms=True).correlate(None)
-    rows = connection.execute(ordered.add_columns(count.scalar_subquery().label("total"))).all()
+    page = matching.with_only_columns(key, maintain_column_froms=True).order_by(*order).correlate(None)
+    some = query.where(key.in_(page.limit(search.count).offset(search.offset or None)))
+    rows = connection.execute(some.order_by(*order).add_columns(count.scalar_subquery().label("total"))).all()
     return Page(tuple(rows), rows[0].total if rows else int(connection.scalar(count) or 0))
 
 
@@ -138,13 +140,13 @@ def condition(query: str, selectors: Mapping[str, Selector]) -> ColumnElement[bo
     return made(fiql.parse(query))
 
 
-def _given(text: str | None) -> bool:
+def _given(text: str | None) -> TypeGuard[str]:
     return bool(text and text.strip())
 
 
 def _order(search: Search, selectors: Mapping[str, Selector], key: ColumnElement[int]) -> list[ColumnElement[Any]]:
     columns = [key]
-    if search.order_by and _given(search.order_by):
+    if _given(search.order_by):
         if search.order_by not in selectors:
             allowed = ", ".join(sorted(selectors))
             raise InvalidInput(f"Nothing is sorted by {search.order_by[:50]!r}", f"Name one of {allowed}")

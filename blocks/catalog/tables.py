@@ -114,6 +114,10 @@ TICKETS = Table(
     Column("format", String(20), nullable=False),
     Column("compress", Boolean, nullable=False),
     Column("simulated", Boolean, nullable=False),
+    Column("digest", String(64)),
+    Column("file", String(64)),
+    Column("file_name", String(255)),
+    Column("file_size", BigInteger),
     Index(None, "user"),
     Index(None, "owner", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
     Index(None, "appliance", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
@@ -172,11 +176,6 @@ RECORDS = Table(
     METADATA,
     Column("ticket", ForeignKey("tickets.id"), primary_key=True, autoincrement=False),
     Column("document", Text, nullable=False),
-    Column("has_file", Boolean, nullable=False),
-    Column("file", String(64)),
-    Column("file_name", String(255)),
-    Column("file_size", BigInteger),
-    Column("digest", String(64)),
 )
 
 GENERATIONS = Table(

@@ -128,7 +128,7 @@ class Tickets:
             if not tell(connection, number, SHOWN, deleted=Now(), key=None, **kept):
                 return False
             if keep:
-                file = select(RECORDS.c.file).where(RECORDS.c.ticket == number).scalar_subquery()
+                file = select(TICKETS.c.file).where(TICKETS.c.id == number).scalar_subquery()
                 give_up(connection, number, BLOB_REFERENCES.c.sha256 == file)
             append(connection, number, ticket(connection, number).state, f"deleted: {reason}")
             return True
@@ -204,12 +204,12 @@ class Tickets:
     def has_file(self, number: int) -> bool:
         """Whether the store has the image's file; an imported record may have come without."""
         with self._database.reading() as connection:
-            return bool(connection.scalar(select(RECORDS.c.has_file).where(RECORDS.c.ticket == number)))
+            return connection.scalar(select(TICKETS.c.file).where(TICKETS.c.id == number)) is not None
 
     def listed(self) -> dict[int, Listed]:
         """What a list shows of every ticket that isn't deleted."""
-        columns = (TICKETS.c.format, RECORDS.c.digest, RECORDS.c.file, RECORDS.c.file_size)
-        query = select(TICKETS.c.id, *columns).outerjoin(RECORDS).where(SHOWN)
+        columns = (TICKETS.c.format, TICKETS.c.digest, TICKETS.c.file, TICKETS.c.file_size)
+        query = select(TICKETS.c.id, *columns).where(SHOWN)
         with self._database.reading() as connection:
             return {
                 row.id: Listed(format=row.format, digest=row.digest, sha256=row.file, size=row.file_size)
@@ -299,16 +299,11 @@ def find_lock(connection: Connection, number: int) -> tuple[Lock, Evidence] | No
 
 def write_record(connection: Connection, record: Record, *, has_file: bool) -> None:
     """Write the record of a ticket that becomes complete in the same transaction."""
+    document = canonical(record.document()).decode()
+    connection.execute(insert(RECORDS).values(ticket=record.ticket, document=document))
     file = record.generation.file if has_file else None
-    values = {
-        "document": canonical(record.document()).decode(),
-        "has_file": has_file,
-        "file": file and file.sha256,
-        "file_name": file and file.name,
-        "file_size": file and file.size,
-        "digest": record.generation.image_digest(),
-    }
-    connection.execute(insert(RECORDS).values(ticket=record.ticket, **values))
+    told = {"file": file and file.sha256, "file_name": file and file.name, "file_size": file and file.size}
+    tell(connection, record.ticket, **told, digest=record.generation.image_digest())
 
 
 def _insert(connection: Connection, request: TicketRequest, key: str | None) -> int | None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, and_, func, insert, select
 
 from blocks.catalog.clock import Now
 from blocks.catalog.states import SHOWN, UNFINISHED
-from blocks.catalog.tables import APPLIANCES, BLOB_REFERENCES, BLOBS, GENERATIONS, RECORDS, TICKETS
+from blocks.catalog.tables import APPLIANCES, BLOB_REFERENCES, BLOBS, GENERATIONS, TICKETS
 from blocks.model import Generation
 
 
@@ -44,7 +44,7 @@ def stored(connection: Connection, user: str) -> int:
 
 def keeps(connection: Connection, user: str, sha256: str) -> bool:
     """Whether this file is among those."""
-    return connection.execute(_files(user).where(RECORDS.c.file == sha256)).first() is not None
+    return connection.execute(_files(user).where(TICKETS.c.file == sha256)).first() is not None
 
 
 def counts(generation: Generation) -> bool:
@@ -59,9 +59,9 @@ def count_generation(connection: Connection, ticket: int, user: str, finished: d
 
 def _files(user: str) -> Select[tuple[str]]:
     """The user's files. A ticket keeps one as long as it references the blob: deleting or dropping gives it back."""
-    kept = and_(BLOB_REFERENCES.c.ticket == RECORDS.c.ticket, BLOB_REFERENCES.c.sha256 == RECORDS.c.file)
-    joined = RECORDS.join(TICKETS, TICKETS.c.id == RECORDS.c.ticket).join(BLOB_REFERENCES, kept)
-    return select(RECORDS.c.file).select_from(joined).where(TICKETS.c.user == user, SHOWN)
+    kept = and_(BLOB_REFERENCES.c.ticket == TICKETS.c.id, BLOB_REFERENCES.c.sha256 == TICKETS.c.file)
+    joined = TICKETS.join(BLOB_REFERENCES, kept)
+    return select(TICKETS.c.file).select_from(joined).where(TICKETS.c.user == user, SHOWN)
 
 
 def _number(connection: Connection, query: Select[tuple[int]]) -> int:

@@ -31,10 +31,12 @@ def upgrade() -> None:
     connection = op.get_bind()
     connection.execute(_OWNED)
     connection.execute(_AGED)
-    _fill(connection, ("tickets", "id", "recipe"), _of_recipe)
-    _fill(connection, ("appliances", "id", "document"), _of_appliance)
-    _fill(connection, ("records", "ticket", "document"), _of_record)
+    _fill(connection, "tickets", ("tickets", "id", "recipe"), _of_recipe)
+    _fill(connection, "appliances", ("appliances", "id", "document"), _of_appliance)
+    _fill(connection, "tickets", ("records", "ticket", "document"), _of_record)
     connection.execute(_WITHOUT_FILE)
+    for name in ("file", "has_file"):
+        op.drop_column("records", name)
     op.drop_index("ix_tickets_appliance", "tickets")
     for name in ("owner", "appliance"):
         op.create_index(f"ix_tickets_{name}_id", "tickets", [name, "id"], **_SHOWN)
@@ -47,6 +49,9 @@ def downgrade() -> None:
     op.create_index("ix_tickets_appliance", "tickets", ["appliance"])
     op.drop_table("failures")
     op.drop_table("api_keys")
+    op.add_column("records", sa.Column("has_file", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("records", sa.Column("file", sa.String(length=64), nullable=True))
+    op.execute(_WITH_FILE)
     for table, columns in _columns().items():
         for column in columns:
             op.drop_column(table, column.name)
@@ -67,6 +72,10 @@ def _columns() -> dict[str, list[sa.Column[Any]]]:
             sa.Column("format", sa.String(length=20), nullable=False, server_default=""),
             sa.Column("compress", sa.Boolean(), nullable=False, server_default=sa.true()),
             sa.Column("simulated", sa.Boolean(), nullable=False, server_default=sa.false()),
+            sa.Column("digest", sa.String(length=64), nullable=True),
+            sa.Column("file", sa.String(length=64), nullable=True),
+            sa.Column("file_name", sa.String(length=255), nullable=True),
+            sa.Column("file_size", sa.BigInteger(), nullable=True),
         ],
         "appliances": [
             sa.Column("revision", sa.BigInteger(), nullable=False, server_default="1"),
@@ -74,11 +83,6 @@ def _columns() -> dict[str, list[sa.Column[Any]]]:
             sa.Column("distribution", sa.String(length=120), nullable=True),
             sa.Column("created", sa.Double(), nullable=False, server_default="0"),
             sa.Column("changed", sa.Double(), nullable=False, server_default="0"),
-        ],
-        "records": [
-            sa.Column("file_name", sa.String(length=255), nullable=True),
-            sa.Column("file_size", sa.BigInteger(), nullable=True),
-            sa.Column("digest", sa.String(length=64), nullable=True),
         ],
     }
 
@@ -110,15 +114,17 @@ def _make_tables() -> None:
     op.create_index("ix_failures_last", "failures", ["last"])
 
 
-def _fill(connection: sa.Connection, names: tuple[str, str, str], values: Callable[[Any], dict[str, Any]]) -> None:
-    """Give each row what its document says, some rows at a time, for documents can be long."""
-    number, document = sa.Column(names[1], sa.Integer), sa.Column(names[2], sa.Text)
-    table = sa.Table(names[0], sa.MetaData(), number, document, *_columns()[names[0]])
-    numbers = iter(connection.scalars(sa.select(number)).all())
+def _fill(
+    connection: sa.Connection, filled: str, source: tuple[str, str, str], values: Callable[[Any], dict[str, Any]]
+) -> None:
+    """Fill columns with what a document says of the row of that number, some at a time, for documents can be long."""
+    table, number, document = sa.table(source[0]), sa.column(source[1], sa.Integer), sa.column(source[2], sa.Text)
+    target = sa.Table(filled, sa.MetaData(), sa.Column("id", sa.Integer), *_columns()[filled])
+    change = sa.update(target).where(target.c.id == sa.bindparam("row"))
+    numbers = iter(connection.scalars(sa.select(number).select_from(table)).all())
     while some := list(islice(numbers, _ROWS)):
-        rows = connection.execute(sa.select(number, document).where(number.in_(some)))
-        filled = [{"row": row[0], **values(json.loads(row[1]))} for row in rows]
-        connection.execute(sa.update(table).where(number == sa.bindparam("row")), filled)
+        rows = connection.execute(sa.select(number, document).select_from(table).where(number.in_(some)))
+        connection.execute(change, [{"row": row[0], **values(json.loads(row[1]))} for row in rows])
 
 
 def _of_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +143,8 @@ def _of_appliance(appliance: dict[str, Any]) -> dict[str, Any]:
 
 def _of_record(record: dict[str, Any]) -> dict[str, Any]:
     file, stages = record["generation"].get("file") or {}, record["generation"].get("stages") or [{}]
-    return {"file_name": file.get("name"), "file_size": file.get("size"), "digest": stages[-1].get("digest")}
+    told = {"file": file.get("sha256"), "file_name": file.get("name"), "file_size": file.get("size")}
+    return told | {"digest": stages[-1].get("digest")}
 
 
 _OWNED = sa.text(
@@ -150,4 +157,11 @@ _AGED = sa.text(
     " changed = coalesce((SELECT min(t.created) FROM tickets t WHERE t.appliance = appliances.id),"
     ' (SELECT u.created FROM users u WHERE u.name = appliances."user"))'
 )
-_WITHOUT_FILE = sa.text("UPDATE records SET file_name = NULL, file_size = NULL WHERE NOT has_file")
+_WITHOUT_FILE = sa.text(
+    "UPDATE tickets SET file = NULL, file_name = NULL, file_size = NULL"
+    " WHERE id IN (SELECT ticket FROM records WHERE NOT has_file)"
+)
+_WITH_FILE = sa.text(
+    "UPDATE records SET file = (SELECT t.file FROM tickets t WHERE t.id = ticket),"
+    " has_file = (SELECT t.file IS NOT NULL FROM tickets t WHERE t.id = ticket)"
+)
