@@ -11,6 +11,7 @@ from blocks.errors import NotFound, ReforgeError, Refused
 from blocks.model import Ticket
 from blocks.model.request import Request
 from blocks.ports import Ports
+from deployments.up import served
 
 _LOG = logging.getLogger(__name__)
 _PAUSE = 5.0
@@ -65,14 +66,21 @@ class Starter:
     def _hand_over(self) -> None:
         from tasks.dispatch import dispatch  # noqa: PLC0415 - heavy, and reads go on meanwhile
 
+        numbers = self._waiting()
+        if not numbers:
+            return
+        with served(self._ports.home):
+            for number in numbers:
+                try:
+                    dispatch(self._ports, number, {})
+                except (NotFound, Refused) as error:  # not deployed yet, or not as it should be: others may be taken
+                    self._complain(error)
+
+    def _waiting(self) -> list[int]:
         asked = self._asked.copy()
         waiting = asked.intersection(self._ports.catalog.orders.undispatched(0)) if asked else set()
         self._asked -= asked - waiting
-        for number in sorted(waiting.union(self._ports.catalog.orders.undispatched(_FORGOTTEN))):
-            try:
-                dispatch(self._ports, number, {})
-            except (NotFound, Refused) as error:  # not deployed yet, or not as it should be: others may be taken
-                self._complain(error)
+        return sorted(waiting.union(self._ports.catalog.orders.undispatched(_FORGOTTEN)))
 
     def _complain(self, error: ReforgeError) -> None:
         if str(error) != self._trouble:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from filelock import FileLock
 
+from tests.contract.installation import Installation, flags, working
 from tests.contract.sdk import Sdk, load
 
 
@@ -17,3 +19,18 @@ def sdk(tmp_path_factory: pytest.TempPathFactory) -> Sdk:
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     with FileLock(folder / "sdk.lock"):
         return load(folder / "sdk")
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation with everything running, for all tests of one process."""
+    with working(tmp_path_factory.mktemp("installation")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def image(installation: Installation) -> str:
+    """The URI of a complete image, really built; whoever uses it leaves it as it is."""
+    made = installation.client().post(installation.images())
+    assert flags(installation.client().ended(made)) == ("true", "false", "false")
+    return made

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as Tree
+from xml.etree import ElementTree as ET
 
 import httpx
 from pydantic import SecretStr
@@ -43,7 +43,7 @@ class Client:
             given.setdefault("auth", (self.user, PASSWORD))
         return httpx.request(method, f"{self.address}/{path}", timeout=30, **given)
 
-    def xml(self, method: str, path: str, status: int = 200, **given: Any) -> Tree.Element:
+    def xml(self, method: str, path: str, status: int = 200, **given: Any) -> ET.Element:
         """The document of the answer, which must be one of the contract."""
         return document(self.ask(method, path, **given), status)
 
@@ -74,12 +74,13 @@ class Client:
 
 @dataclass(frozen=True)
 class Installation:
-    """Its ports as an operator opens them, the gateway's URL, an appliance that builds in seconds and one that waits."""
+    """Its ports as an operator opens them, the gateway's URL, an appliance that is quick, and one that waits."""
 
     ports: Ports
     address: str
     small: int
     slow: int
+    guests: int
 
     def client(self, user: str | None = USER) -> Client:
         """Somebody who asks."""
@@ -99,8 +100,9 @@ def installed(folder: Path) -> Iterator[Installation]:
         ports.catalog.users.add(USER, _ENTITLED, password=SecretStr(PASSWORD))
         ports.catalog.users.add("mallory", _ENTITLED, password=SecretStr(PASSWORD))
         ports.catalog.users.add("guest", (), password=SecretStr(PASSWORD))
-        add = ports.catalog.appliances.add
-        yield Installation(ports, serving.address, add(USER, appliance()), add(USER, appliance(_SLOW, name="slow")))
+        ports.catalog.users.add("root", (), SecretStr(PASSWORD), roles=("platform_administrator",))
+        own = [(USER, appliance()), (USER, appliance(_SLOW, name="slow")), ("guest", appliance())]
+        yield Installation(ports, serving.address, *(ports.catalog.appliances.add(*each) for each in own))
 
 
 @contextmanager
@@ -116,16 +118,16 @@ def appliance(*scripts: Script, name: str = "small") -> Appliance:
     return Appliance(name=name, version="1.0", os_profile=OSProfile(suite="bookworm"), install_profile=profile)
 
 
-def document(answer: httpx.Response, status: int = 200) -> Tree.Element:
+def document(answer: httpx.Response, status: int = 200) -> ET.Element:
     """The XML of an answer, which must have this status and be a document of the contract."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/xml"
-    root = Tree.fromstring(answer.content)  # noqa: S314 (our own answer)
+    root = ET.fromstring(answer.content)  # noqa: S314 (our own answer)
     sequences.check(root)
     return root
 
 
-def text(element: Tree.Element, path: str) -> str:
+def text(element: ET.Element, path: str) -> str:
     """What stands in an element that must be there."""
     found = element.findtext(path)
     assert found is not None, f"{element.tag} has no {path}"

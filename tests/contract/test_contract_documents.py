@@ -76,7 +76,7 @@ def test_same_names(sdk: Sdk, name: str) -> None:
 def test_same_roots(sdk: Sdk) -> None:
     """Each root element is of the same type in the schema."""
     for root, kind in ROOTS.items():
-        bound = sdk.binding.Namespace.elementBinding(root).typeDefinition()
+        bound = sdk.binding.Namespace.categoryMap("elementBinding")[root].typeDefinition()
         assert bound is getattr(sdk.binding, kind.__name__)
         assert bool(bound._Abstract) == kind.abstract
 
@@ -87,8 +87,8 @@ def test_same_words(sdk: Sdk, name: str) -> None:
     for element in elements(KINDS[name]):
         if not issubclass(element.kind, Document):
             facet = getattr(_declared(sdk, KINDS[name], element.name), "_CF_enumeration", None)
-            words = set(element.grammar.words) if isinstance(element.grammar, OneOf) else None
-            assert words == ({str(word) for word in facet.values()} if facet else None), element.name
+            words = set(element.grammar.words) if isinstance(element.grammar, OneOf) else set()
+            assert words == ({str(word) for word in facet.values()} if facet else set()), element.name
 
 
 @pytest.mark.parametrize("name", _BOUND)

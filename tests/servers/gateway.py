@@ -44,11 +44,13 @@ class Gateway:
 
 
 @contextmanager
-def gateway(home: Path, log: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> Iterator[Gateway]:
-    """A gateway of the home, in one process unless told; it must end in good order, if it hasn't before."""
+def gateway(
+    home: Path, log: Path, *arguments: str, processes: int = 1, settings: Mapping[str, str] | None = None
+) -> Iterator[Gateway]:
+    """A gateway of the home; it must end in good order, if it hasn't before."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     environment = {**inherited, "REFORGE_HOME": str(home), **(settings or {})}
-    argv = [*_TIED, _PROGRAM, "gateway", "--port", "0", "--processes", "1", *arguments]
+    argv = [*_TIED, _PROGRAM, "gateway", "--port", "0", "--processes", str(processes), *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=log.parent

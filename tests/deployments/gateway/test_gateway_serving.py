@@ -88,7 +88,7 @@ def test_the_command_refuses_in_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_a_process_that_dies_is_replaced_and_all_end_together(ending: signal.Signals, tmp_path: Path) -> None:
     """Requests are answered again after a process was killed; told to end, nothing is left and nobody answers."""
-    with gateway(tmp_path / "home", tmp_path / "log", "--processes", "2") as serving:
+    with gateway(tmp_path / "home", tmp_path / "log", processes=2) as serving:
         first = serving.processes()
         assert len(first) == 2
         assert _answers(serving.address)
