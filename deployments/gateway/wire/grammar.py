@@ -94,11 +94,12 @@ WindowsType = Annotated[str, _one_of("FULL CORE UNKNOWN")]
 Keyboard = Annotated[
     str,
     _one_of(
-        "ar-azerty ar-azerty-digits ar-digits ar-qwerty ar-qwerty-digits be-latin1 ben ben-probhat bg-bds-utf8 bg- "
-        "pho-utf8 br-abnt2 cf croat cz-lat2 cz-us-qwertz de de-latin1 de-latin1-nodeadkeys dev dk dk-latin1 dvorak "
-        "es et fi fi-latin1 fr fr-ch fr-ch-latin1 fr-latin1 fr-latin9 fr-pc gr guj gur hu hu101 ie is-latin1 it "
-        "it-ibm it2 jp106 ko la-latin1 mk-utf nl no pl2 pt-latin1 ro ro-cedilla ro-std ro-std-cedilla ru sg sg- "
-        "latin1 sk-qwerty sloven sr-cy sr-latin1 sv-latin1 tj tml-inscript tml-uni trq ua-utf uk us us-acentos"
+        "ar-azerty ar-azerty-digits ar-digits ar-qwerty ar-qwerty-digits be-latin1 ben ben-probhat bg-bds-utf8 "
+        "bg-pho-utf8 br-abnt2 cf croat cz-lat2 cz-us-qwertz de de-latin1 de-latin1-nodeadkeys dev dk dk-latin1 "
+        "dvorak es et fi fi-latin1 fr fr-ch fr-ch-latin1 fr-latin1 fr-latin9 fr-pc gr guj gur hu hu101 ie "
+        "is-latin1 it it-ibm it2 jp106 ko la-latin1 mk-utf nl no pl2 pt-latin1 ro ro-cedilla ro-std ro-std-cedilla "
+        "ru sg sg-latin1 sk-qwerty sloven sr-cy sr-latin1 sv-latin1 tj tml-inscript tml-uni trq ua-utf uk us "
+        "us-acentos"
     ),
 ]
 SecurityMode = Annotated[str, _one_of("disabled permissive enforcing")]

@@ -21,7 +21,8 @@ from xsdata.formats.dataclass.serializers.writers import XmlEventWriter
 from deployments.gateway.wire.elements import NAMESPACE, Document, concrete, elements, family, standing
 from deployments.gateway.wire.unfit import DEPTH, Unfit
 
-_DECLARATION = re.compile(r"\s*<\?xml\s[^>]*\?>")
+_DECLARED = re.compile(r"\s*(<\?xml\s[^>]*\?>)?")
+_DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 _SEPARATOR = " "
 _Kind = TypeVar("_Kind", bound=Document)
 
@@ -63,7 +64,7 @@ def write(document: Document) -> str:
 
 def read(kind: type[_Kind], text: str) -> _Kind:
     """The document that the XML tells, its leaves not yet judged; raises ValueError."""
-    body = _DECLARATION.sub("", text, count=1).encode()
+    body = _DECLARED.sub(_DECLARATION, text, count=1).encode()
     asked = standing(_root(body), kind)
     parser = XmlParser(context=_CONTEXT, config=_PARSER, handler=_Handler)
     found: Any = parser.parse(BytesIO(body), asked)
