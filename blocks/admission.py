@@ -43,7 +43,7 @@ def load(ports: Ports, request: Request) -> Prior:
     """What the generation starts from: its parent, or its appliance as it is now; or all that its ticket froze."""
     known = _known(ports, request)
     if isinstance(request, Regeneration):
-        return prior(ports, request if known is None else _frozen(request, known))
+        return prior(ports, request) if known is None else prior(ports, _frozen(request, known), admitted=True)
     if isinstance(request, FirstGeneration):
         start = first(ports, request)
         return start if known is None else replace(start, recipe=ports.catalog.tickets.recipe(known.id))

@@ -33,9 +33,14 @@ class Prospect:
     plan: Plan
 
 
-def prior(ports: Ports, request: Regeneration) -> Prior:
-    """The parent's recipe, and its record if it has one; raises NotFound, NoOSProfile."""
+def prior(ports: Ports, request: Regeneration, *, admitted: bool = False) -> Prior:
+    """The parent's recipe, and its record if it has one; raises NotFound, NoOSProfile.
+
+    An image that was deleted isn't found, unless the request was admitted before that.
+    """
     image = ports.catalog.tickets.head(request.image, request.user).id if request.newest else request.image
+    if not admitted:
+        ports.catalog.tickets.visible(image)
     parent = ports.catalog.attempts.settle(image, liveness.judge(ports.home, ports.home_id))
     if parent.appliance != request.appliance:
         raise NotFound(f"Appliance {request.appliance} has no image {image}", "`reforge images` lists what there is")

@@ -133,6 +133,19 @@ def test_it_is_no_longer_made_again(ports: Ports, image: Ticket) -> None:
     assert ports.catalog.tickets.list() == []
 
 
+def test_what_was_admitted_before_goes_on(ports: Ports, image: Ticket) -> None:
+    """Its run finds the recipe and the record of an image that was deleted meanwhile, but no file."""
+    asked = Regeneration(user="alice", appliance=image.appliance, image=image.id)
+    ticket, token = admission.admit(ports, asked)
+    deletion.delete(ports, image.id, "enough")
+    _kept(ports)
+    run = asked.model_copy(update={"ticket": ticket.id, "token": token})
+    start = admission.load(ports, run)
+    assert start.generation == _record(ports, image, 1).generation
+    assert (start.parent, start.has_file) == (image.id, False)
+    assert admission.create(ports, run, start).id == ticket.id
+
+
 def test_what_another_image_needs_stays(ports: Ports, request_: FirstGeneration, image: Ticket) -> None:
     """Two images of the same bytes: the file goes with the second."""
     other = _complete(ports, request_)
