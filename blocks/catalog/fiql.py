@@ -163,7 +163,7 @@ def _unexpected(text: str, error: UnexpectedInput) -> InvalidInput:
     at_end = getattr(getattr(error, "token", None), "type", "") == "$END"
     position = len(text) if at_end or error.pos_in_stream is None else error.pos_in_stream
     allowed = list(dict.fromkeys(word for name, word in _WORDS.items() if name in names))
-    return _wrong(text, position, f"{' or '.join(allowed) or 'another character'} is allowed")
+    return _wrong(text, position, f"{' or '.join(allowed) or ', or ; or the end'} is allowed")
 
 
 def _wrong(text: str, position: int, allowed: str) -> InvalidInput:

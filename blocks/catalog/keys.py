@@ -36,8 +36,8 @@ class ApiKey(Words):
 class _Told(Words):
     """What a user says of a pair."""
 
-    name: grammar.Text = Field(max_length=100)
-    description: grammar.Text = Field(max_length=1000)
+    name: str = Field(max_length=100, pattern=r"^\P{Cc}*$")
+    description: str = Field(max_length=1000, pattern=r"^[\t\n\r\P{Cc}]*$")
 
 
 class ApiKeys:

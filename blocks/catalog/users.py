@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, Row, select, update
 
 from blocks.catalog.clock import Now
-from blocks.catalog.database import Database, insert_missing
+from blocks.catalog.database import Database, insert_missing, whole
 from blocks.catalog.organizations import DEFAULT, require_organization
 from blocks.catalog.tables import APPLIANCES, ORGANIZATIONS, USERS
 from blocks.errors import (
@@ -231,7 +231,7 @@ def _unknown(name: str) -> UnknownUser:
 
 def _owner(connection: Connection, appliance: int) -> Row[tuple[str, str]] | None:
     owners = APPLIANCES.join(USERS, USERS.c.name == APPLIANCES.c.user)
-    query = select(USERS.c.name, USERS.c.organization).select_from(owners).where(APPLIANCES.c.id == appliance)
+    query = select(USERS.c.name, USERS.c.organization).select_from(owners).where(APPLIANCES.c.id == whole(appliance))
     return connection.execute(query).first()
 
 

@@ -17,6 +17,10 @@ down_revision = "0004"
 _ROWS = 500
 _LABELS = {"raw": "RAW", "qcow2": "QCOW2"}
 _SHOWN: dict[str, Any] = {"sqlite_where": sa.text("deleted IS NULL"), "postgresql_where": sa.text("deleted IS NULL")}
+_INDICES = {
+    "ix_tickets_owner_id": ["owner", "id"],
+    "ix_tickets_owner_appliance_id": ["owner", "appliance", "id"],
+}
 
 
 def upgrade() -> None:
@@ -37,16 +41,14 @@ def upgrade() -> None:
     connection.execute(_WITHOUT_FILE)
     for name in ("file", "has_file"):
         op.drop_column("records", name)
-    op.drop_index("ix_tickets_appliance", "tickets")
-    for name in ("owner", "appliance"):
-        op.create_index(f"ix_tickets_{name}_id", "tickets", [name, "id"], **_SHOWN)
+    for name, parts in _INDICES.items():
+        op.create_index(name, "tickets", parts, **_SHOWN)
 
 
 def downgrade() -> None:
     """Drop them; deleted images are there again."""
-    for name in ("owner", "appliance"):
-        op.drop_index(f"ix_tickets_{name}_id", "tickets")
-    op.create_index("ix_tickets_appliance", "tickets", ["appliance"])
+    for name in _INDICES:
+        op.drop_index(name, "tickets")
     op.drop_table("failures")
     op.drop_table("api_keys")
     op.add_column("records", sa.Column("has_file", sa.Boolean(), nullable=False, server_default=sa.false()))
