@@ -64,10 +64,6 @@ from deployments.gateway.wire.images import (
 )
 from deployments.gateway.wire.installation import (
     InstallProfile,
-    IPAddress,
-    IPAddressItems,
-    Nic,
-    NicItems,
     OSGroup,
     OSGroupItems,
     OSUser,
@@ -194,8 +190,6 @@ __all__ = [
     "Entitlement",
     "EntitlementItems",
     "Entitlements",
-    "IPAddress",
-    "IPAddressItems",
     "Image",
     "ImageFormat",
     "ImageFormatItems",
@@ -210,8 +204,6 @@ __all__ = [
     "LocalizedMessage",
     "LogicalPartitionItems",
     "Logo",
-    "Nic",
-    "NicItems",
     "OSGroup",
     "OSGroupItems",
     "OSUser",

@@ -109,9 +109,6 @@ FileSystem = Annotated[
     str,
     _one_of("btrfs ext2 ext3 ext4 Extended fat16 fat32 jfs linux-swap lvm2 ntfs unformatted xfs reserved"),
 ]
-Method4 = Annotated[str, _one_of("AUTOMATIC MANUAL DISABLED")]
-Method6 = Annotated[str, _one_of("AUTOMATIC MANUAL IGNORE")]
-NicType = Annotated[str, _one_of("ETHERNET")]
 ActionName = Annotated[
     str,
     _one_of("added cancelled created deleted downloaded failed imported purchased shared success updated uploaded"),

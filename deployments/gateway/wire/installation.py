@@ -1,9 +1,9 @@
-"""The install profile: disk, memory, people and network of the system in an image."""
+"""The install profile: disk, memory and people of the system in an image."""
 
 from __future__ import annotations
 
 from deployments.gateway.wire.elements import Document, document
-from deployments.gateway.wire.grammar import Int, Keyboard, Long, Method4, Method6, NicType, SecurityMode, Uri
+from deployments.gateway.wire.grammar import Int, Keyboard, Long, SecurityMode, Uri
 from deployments.gateway.wire.objects import UForgeObject
 from deployments.gateway.wire.partitions import PartitionTable
 
@@ -61,52 +61,11 @@ class OSUser(UForgeObject):
     user_id_auto: bool | None = None
 
 
-@document("ipAddress")
-class IPAddress(UForgeObject):
-    """An address of a network interface."""
-
-    address: str | None = None
-    gateway: str | None = None
-    netmask: str | None = None
-    parent_uri: Uri | None = None
-    type: Int | None = None
-    uri: Uri | None = None
-
-
-@document()
-class IPAddressItems(Document):
-    """The ipAddresses of a list."""
-
-    ip_address: tuple[IPAddress, ...] = ()
-
-
-@document("nic")
-class Nic(UForgeObject):
-    """A network interface."""
-
-    auto_connect: bool | None = None
-    ip_addresses: IPAddressItems | None = None
-    ipv4_method: Method4 | None = None
-    ipv6_method: Method6 | None = None
-    name: str | None = None
-    parent_uri: Uri | None = None
-    type: NicType | None = None
-    order: Int | None = None
-    uri: Uri | None = None
-
-
 @document()
 class OSGroupItems(Document):
     """The groups of a list."""
 
     group: tuple[OSGroup, ...] = ()
-
-
-@document()
-class NicItems(Document):
-    """The nics of a list."""
-
-    nic: tuple[Nic, ...] = ()
 
 
 @document()
@@ -133,7 +92,6 @@ class InstallProfile(UForgeObject):
     keyboard: Keyboard | None = None
     keyboard_auto: bool | None = None
     memory_size: Long | None = None
-    nics: NicItems | None = None
     nics_uri: Uri | None = None
     partition_auto: bool | None = None
     partition_table: PartitionTable | None = None
