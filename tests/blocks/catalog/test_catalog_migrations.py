@@ -12,7 +12,7 @@ from blocks.catalog import Catalog, Lease
 from blocks.catalog.database import Database
 from blocks.catalog.migrations import upgrade
 from blocks.catalog.tables import REVISION
-from blocks.model import Appliance, Record, canonical
+from blocks.model import Appliance, Record, Search, canonical
 from blocks.model.record import Outcome
 from tests.blocks.catalog.conftest import RECIPE
 
@@ -44,6 +44,15 @@ VALUES (6, 'alice', 1, 'refresh', false, 'building', 40, 'disk', '', '', 1, 'run
 _LEASED = """
 INSERT INTO attempts (ticket, number, home, flow_run, in_process, begun, expires)
 VALUES (6, 1, 'home', 'run-6', false, 0, 0)
+"""
+
+_FOREIGN = """
+INSERT INTO tickets (id, "user", appliance, policy, rebuild, state, percent, stage, message, error, attempt, created,
+    parameters, token, recipe)
+VALUES (:id, 'bob', :appliance, 'refresh', false, 'requested', 0, '', '', '', 0, 1600000000, 'p', 't', :recipe)
+"""
+_BARE = """
+INSERT INTO appliances (id, "user", name, version, document) VALUES (2, 'alice', 'bare', '2.0', :document)
 """
 
 
@@ -153,3 +162,63 @@ def test_a_run_of_the_third_schema_goes_on(first: str) -> None:
         assert catalog.claims.take("a" * 64, again) is None
         assert [each.state for each in catalog.tickets.list()] == ["complete"] * 5 + ["planning"]
         assert catalog.blobs.drop(3) == ("e" * 64,)
+
+
+@pytest.fixture
+def fourth(first: str) -> str:
+    """The same migrated to the fourth schema, with an image that bob had made of alice's appliance and one of none."""
+    raw = RECIPE.model_copy(update={"format": "raw", "compress": False, "name": "other", "revision": 3})
+    recipe, bare = (canonical(each.document()).decode() for each in (raw, Appliance(name="bare", revision=4)))
+    database = Database(first)
+    with database.writing() as connection:
+        _migrate(connection, "0004")
+        connection.execute(text(_USER.replace("alice", "bob")))
+        connection.execute(text(_BARE), {"document": bare})
+        for number, appliance in ((6, 1), (7, 99)):
+            connection.execute(text(_FOREIGN), {"id": number, "appliance": appliance, "recipe": recipe})
+    database.close()
+    return first
+
+
+def test_images_of_the_fourth_schema_are_shown(fourth: str) -> None:
+    """Each is its appliance's owner's, with its file if the store has it, and can be found by what its recipe says."""
+    with Catalog.prepare(fourth) as catalog:
+        rows = catalog.images.list("alice").rows
+        assert [row.ticket.id for row in rows] == [1, 2, 3, 4, 5, 6]
+        sizes = [row.file and (row.file.name, row.file.size) for row in rows]
+        kept = ("server.qcow2", 1000)
+        assert sizes == [kept, kept, ("server.qcow2", 20), kept, None, None]
+        assert [catalog.tickets.has_file(row.ticket.id) for row in rows] == [True] * 4 + [False] * 2
+        assert len({row.download_key for row in rows}) == 6
+        assert all(len(row.download_key) > 30 for row in rows)
+        assert all(row.changed == (row.ticket.finished or row.ticket.created) for row in rows)
+        assert [row.ticket.id for row in catalog.images.list("bob").rows] == [7]
+        query = "targetFormat.name==RAW;compress==false;simulated==false;name==other;revision==3"
+        assert [row.ticket.id for row in catalog.images.list("alice", search=Search(query=query)).rows] == [6]
+        assert catalog.images.list("alice", search=Search(query="targetFormat.name==QCOW2;size==1000")).total == 3
+        assert [success.size for success in catalog.generations.list("alice").rows] == [1000, 20]
+        assert catalog.tickets.listed()[3].sha256 == "e" * 64
+
+
+def test_appliances_of_the_fourth_schema_have_their_age(fourth: str) -> None:
+    """That of the first image, or else of the owner; what is asked of them is there, also without an OS profile."""
+    with Catalog.prepare(fourth) as catalog:
+        found = catalog.appliances.search("alice", Search(query="archName=='';revision==4"))
+        assert [(row.id, row.appliance.name) for row in found.rows] == [(2, "bare")]
+        ages = [(row.created.timestamp(), row.changed.timestamp()) for row in catalog.appliances.list()]
+        assert ages == [(1_600_000_000, 1_600_000_000), (1_700_000_000, 1_700_000_000)]
+
+
+def test_deleted_images_are_there_again_in_the_fourth_schema(fourth: str) -> None:
+    """Going back loses what is new only, and forward again everything has its place."""
+    with Catalog.prepare(fourth) as catalog:
+        catalog.tickets.delete(1, "not needed")
+        config = upgrade._config()
+        with catalog.database.writing() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0004")
+            rows = connection.execute(text("SELECT ticket, file FROM records WHERE has_file ORDER BY ticket")).all()
+        assert [(row.ticket, row.file[0]) for row in rows] == [(1, "f"), (2, "f"), (3, "e"), (4, "f")]
+    with Catalog.prepare(fourth) as catalog:
+        assert [row.ticket.id for row in catalog.images.list("alice").rows] == [1, 2, 3, 4, 5, 6]
+        assert {each.kind: each.used for each in catalog.quotas.list("alice")}["diskusage"] == 1020
