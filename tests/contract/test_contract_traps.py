@@ -56,9 +56,10 @@ def test_t5_an_empty_list_has_its_wrapper(installation: Installation) -> None:
 
 
 def test_t6_values_are_written_as_the_schema_has_them(client: Client, image: str) -> None:
-    """Booleans in lower case, times in UTC with Z, nothing empty."""
+    """Booleans in lower case, times in UTC with Z, nothing empty but lists."""
     written = client.ask("GET", image).text
-    assert re.findall(r">(True|False|None)<|<(\w+)/>|<(\w+)></\3>", written) == []
+    assert re.findall(r">(?:True|False|None)<", written) == []
+    assert set(re.findall(r"<(\w+)(?:/>|></\1>)", written)) <= {"targetPlatformsUriList", "users"}
     times = re.findall(r"<(?:created|lastModified|uploadedTime)>([^<]*)<", written)
     assert times
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", each) for each in times)
@@ -86,7 +87,7 @@ def test_t9_every_image_has_what_lists_print(client: Client, image: str) -> None
         ("GET", "users/ada/appliances/1/images/{huge}", {}, 404),
         ("GET", "users/ada/appliances/x/images", {}, 404),
         ("GET", "users/ada/appliances?count=-1", {}, 400),
-        ("GET", "users/%00", {}, 403),
+        ("GET", "users/%00", {}, 404),
         ("GET", "", {}, 404),
     ],
 )

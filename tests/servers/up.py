@@ -25,7 +25,7 @@ def up(home: Path, log: Path, *arguments: str) -> Iterator[Path]:
         argv = [_PROGRAM, "up", *arguments]
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
     try:
-        wait_until(lambda: process.poll() is not None or "Serving " in log.read_text("utf-8"), "it serves", 150)
+        wait_until(lambda: process.poll() is not None or "Serving " in log.read_text("utf-8"), "it serves", 300)
         assert process.poll() is None, log.read_text("utf-8")
         yield log
         process.send_signal(signal.SIGTERM)
