@@ -31,6 +31,7 @@ from blocks.errors import (
     PlanMoved,
     ReforgeError,
     Refused,
+    TooManyFailures,
     Unavailable,
 )
 from deployments.gateway.negotiation import TYPES, of_errors
@@ -50,7 +51,8 @@ STATUSES: Mapping[type[ReforgeError], int] = MappingProxyType(
         ParentRunning: 409,
         Occupied: 409,
         PlanMoved: 409,
-        Refused: 400,
+        Refused: 409,
+        TooManyFailures: 429,
         Denied: 403,
         NotFound: 404,
         NotFinished: 409,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 
-from blocks.model.target import PLATFORMS, TARGETS, TargetFormat, TargetPlatform, taken_by
+from blocks.model.target import PLATFORMS, TargetFormat, TargetPlatform, taken_by
 from deployments.gateway import wire
 from deployments.gateway.answers import uris
 from deployments.gateway.answers.sealing import sealed
 
+_KEPT = 256
 SUITES = (("bookworm", "12", 1), ("trixie", "13", 2))
 """The distribution's suites that the builder knows, with version and id."""
 
 
+@lru_cache(_KEPT)
 def target_format(target: TargetFormat, organization: str) -> wire.TargetFormat:
     """A target format, as an image embeds it and as lists have it."""
     uri = f"{uris.organization(organization)}/targetformats/{target.id}"
@@ -35,6 +37,7 @@ def target_format(target: TargetFormat, organization: str) -> wire.TargetFormat:
     )
 
 
+@lru_cache(_KEPT)
 def image_format(target: TargetFormat, organization: str) -> wire.ImageFormat:
     """The primitive format of a target format."""
     return sealed(
@@ -49,6 +52,7 @@ def image_format(target: TargetFormat, organization: str) -> wire.ImageFormat:
     )
 
 
+@lru_cache(_KEPT)
 def target_platform(platform: TargetPlatform, organization: str) -> wire.TargetPlatform:
     """A kind of cloud."""
     uri = _platform_uri(platform, organization)
@@ -81,11 +85,6 @@ def distribution(suite: str, version: str, number: int) -> wire.Distribution:
             version=version,
         )
     )
-
-
-def all_targets() -> Iterable[TargetFormat]:
-    """Every target format."""
-    return TARGETS.values()
 
 
 def _category(target: TargetFormat, organization: str) -> wire.Category:

@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 from deployments.gateway.wire import UForgeObject
-from deployments.gateway.wire.documents import render
 
 _Object = TypeVar("_Object", bound=UForgeObject)
 
 
 def sealed(document: _Object) -> _Object:
-    """The document with the digest of all the rest of it."""
-    return replace(document, digest=digest(render(document, "xml")))
+    """The document with the digest of all the rest of it: of its values, which every form has."""
+    return replace(document, digest=digest(repr(document).encode()))
 
 
 def digest(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The real application over a home of its own for each test: users, an appliance, and a complete image with its file."""
+"""The real application over a home of its own for each test: users, an appliance, and an image with its file."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element, fromstring
 import httpx
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -157,9 +158,11 @@ def record(appliance: int, recipe: Recipe = RECIPE) -> Record:
 
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Made]:
-    """A home with users, an appliance and an image, to be copied; hashing the passwords takes a while."""
+    """A home with users, an appliance and an image, to be copied; its passwords are hashed quickly."""
     home = tmp_path_factory.mktemp("template") / "home"
-    with Ports.open(Settings(home=home), prepare=True) as ports:
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch, Ports.open(Settings(home=home), prepare=True) as ports:
+        patch.setattr("blocks.catalog.users._HASHER", quick)
         ports.catalog.organizations.add("acme")
         for name, role, organization in (
             ("alice", "developer", "default"),

@@ -1,0 +1,75 @@
+"""Starting: what was asked for is handed to Prefect, also if that is away at first; nobody else's is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+
+from blocks.errors import NotFound, PrefectUnavailable
+from blocks.model.request import Regeneration
+from blocks.ports import Ports
+from deployments.gateway.starting import Starter
+from tests.deployments.gateway.conftest import Made
+from tests.waiting import wait_until
+
+
+class _Prefect:
+    """Stands in for Prefect's API, which is another program: it notes what it is handed, or says why not."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.ports = ports
+        self.trouble: Exception | None = None
+        self.taken: list[int] = []
+        self.tried = Event()
+
+    def dispatch(self, ports: Ports, number: int, blocks: object) -> None:
+        """Take a ticket, unless there is trouble."""
+        del blocks
+        self.tried.set()
+        if self.trouble is not None:
+            raise self.trouble
+        self.taken.append(number)
+        ports.catalog.tickets.set_flow_run(number, f"run-{number}")
+
+
+@pytest.fixture
+def prefect(ports: Ports, monkeypatch: pytest.MonkeyPatch) -> _Prefect:
+    """A Prefect that answers."""
+    made = _Prefect(ports)
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setattr("tasks.dispatch.dispatch", made.dispatch)
+    monkeypatch.setattr("deployments.gateway.starting._PAUSE", 0.05)
+    return made
+
+
+@pytest.fixture
+def starter(ports: Ports, prefect: _Prefect) -> Iterator[Starter]:
+    """A starter that runs."""
+    assert prefect
+    made = Starter(ports)
+    with made.running():
+        yield made
+
+
+@pytest.mark.parametrize("trouble", [PrefectUnavailable("It is down"), NotFound("Nothing is deployed")])
+def test_later(trouble: Exception, starter: Starter, prefect: _Prefect, made: Made) -> None:
+    """A ticket waits as requested, and is handed over once that works."""
+    prefect.trouble = trouble
+    ticket = starter.ask(Regeneration(user="alice", appliance=made.appliance, image=made.image))
+    wait_until(prefect.tried.is_set, "the starter tries")
+    assert (ticket.state, prefect.taken) == ("requested", [])
+    prefect.trouble = None
+    wait_until(lambda: prefect.taken == [ticket.id], "the ticket is handed over")
+
+
+def test_only_its_own(starter: Starter, prefect: _Prefect, made: Made, live: int) -> None:
+    """A ticket that somebody else just made is left to whoever made it, and a cancelled one is not started."""
+    prefect.trouble = PrefectUnavailable("It is down")
+    again = Regeneration(user="alice", appliance=made.appliance, image=made.image)
+    cancelled, ticket = starter.ask(again), starter.ask(again)
+    prefect.ports.catalog.tickets.cancel(cancelled.id, "enough")
+    prefect.trouble = None
+    wait_until(lambda: prefect.taken == [ticket.id], "the ticket is handed over")
+    assert prefect.ports.catalog.tickets.get(live).flow_run is None
