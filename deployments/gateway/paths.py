@@ -23,13 +23,13 @@ class Paths:
             return
         head = scope["method"] == "HEAD"
         changes = {"path": _SLASHES.sub("/", scope["path"]), HEAD: head, "method": "GET" if head else scope["method"]}
-        await self._app(scope | changes, receive, _bodiless(send) if head else send)
+        await self._app({**scope, **changes}, receive, _bodiless(send) if head else send)
 
 
 def _bodiless(send: Send) -> Send:
     async def head(message: Message) -> None:
         if message["type"] == "http.response.body":
-            message = message | {"body": b""}
+            message = {**message, "body": b""}
         await send(message)
 
     return head

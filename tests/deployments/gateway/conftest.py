@@ -69,7 +69,7 @@ class Client:
 
     def get(self, path: str, user: str | None = "alice", **headers: str) -> httpx.Response:
         """The answer to a GET."""
-        return self.ask("GET", path, user, **headers)
+        return self._portal.call(self._ask, "GET", path, user, PASSWORD, None, headers)
 
     async def _ask(
         self,

@@ -179,8 +179,8 @@ def test_a_client_that_goes_away(ports: Ports, portal: BlockingPortal) -> None:
 
 def test_many_at_the_same_time(client: Client, made: Made, portal: BlockingPortal) -> None:
     """All of them get all of it, and somebody who polls is answered meanwhile."""
-    given = ("GET", f"{made.uri}/downloads", "alice", PASSWORD, None, {})
-    futures = [portal.start_task_soon(client._ask, *given) for _ in range(20)]
+    path, none = f"{made.uri}/downloads", dict[str, str]()
+    futures = [portal.start_task_soon(client._ask, "GET", path, "alice", PASSWORD, None, none) for _ in range(20)]
     assert root(client.get(f"{made.uri}/status")).findtext("complete") == "true"
     assert all(future.result().content == BYTES for future in futures)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from threading import Event
 
 import pytest
@@ -38,7 +39,7 @@ class _Prefect:
 def prefect(ports: Ports, monkeypatch: pytest.MonkeyPatch) -> _Prefect:
     """A Prefect that answers."""
     made = _Prefect(ports)
-    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setattr("deployments.gateway.starting.served", lambda _: nullcontext("the address"))
     monkeypatch.setattr("tasks.dispatch.dispatch", made.dispatch)
     monkeypatch.setattr("deployments.gateway.starting._PAUSE", 0.05)
     return made

@@ -21,7 +21,7 @@ from deployments.gateway.wire import (
     TargetFormat,
 )
 from deployments.gateway.wire.documents import Media, parse
-from deployments.gateway.wire.unfit import DEPTH, LIMIT
+from deployments.gateway.wire.unfit import COUNT, DEPTH, LIMIT
 
 _NS = "http://www.usharesoft.com/uforge"
 _XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
@@ -158,6 +158,7 @@ _BOMB = "".join(f'<!ENTITY a{n + 1} "{f"&a{n};" * 10}">' for n in range(9))
         b'<?xml version="1.0"?><?xml version="1.0" encoding="cp037"?>' + "<image/>".encode("cp037"),
         _nested(DEPTH + 1),
         _nested(100_000),
+        b"<image>" + b"<a/>" * COUNT + b"</image>",
         b"<image>" + b" " * LIMIT + b"</image>",
     ],
     ids=lambda body: repr(body[:60]),
@@ -200,6 +201,7 @@ def test_malformed_xml(body: bytes) -> None:
         b"[" * 100_000,
         b'{"image":' * 500 + b"1" + b"}" * 500,
         b'{"a' + b'\\"' * 400_000,
+        b'{"image":{"x":[' + b"{}," * COUNT + b"{}]}}",
         b'{"image":"' + b"a" * LIMIT + b'"}',
     ],
     ids=lambda body: repr(body[:60]),
