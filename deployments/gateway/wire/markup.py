@@ -19,7 +19,7 @@ from xsdata.formats.dataclass.serializers import XmlSerializer
 from xsdata.formats.dataclass.serializers.writers import XmlEventWriter
 
 from deployments.gateway.wire.elements import NAMESPACE, Document, concrete, elements, family, standing
-from deployments.gateway.wire.unfit import DEPTH, Unfit
+from deployments.gateway.wire.unfit import COUNT, DEPTH, Unfit
 
 _DECLARED = re.compile(r"\s*(<\?xml\s[^>]*\?>)?")
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
@@ -81,14 +81,15 @@ def _unqualified(events: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]
 def _root(body: bytes) -> str:
     """The local name of the root element; raises Unfit if the body is not well-formed, too deep or has definitions."""
     path: list[str] = []
-    roots: list[str] = []
+    names: list[str] = []
 
     def start(name: str, _: dict[str, str]) -> None:
         path.append(name)
-        if len(path) == 1:
-            roots.append(name.rpartition(_SEPARATOR)[2])
+        names.append(name)
         if len(path) > DEPTH:
             raise Unfit(f"elements within each other more than {DEPTH} deep")
+        if len(names) > COUNT:
+            raise Unfit(f"more than {COUNT} elements")
 
     def definitions(*_: object) -> None:
         raise Unfit("a DOCTYPE, which is not taken")
@@ -101,4 +102,4 @@ def _root(body: bytes) -> str:
         parser.Parse(body, True)
     except expat.ExpatError as error:
         raise Unfit(f"no well-formed XML: {error}") from error
-    return roots[0]
+    return names[0].rpartition(_SEPARATOR)[2]

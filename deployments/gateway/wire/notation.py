@@ -10,11 +10,12 @@ from typing import Any, NoReturn, TypeVar
 from xsdata.formats.dataclass.serializers.dict import DictEncoder, DictFactory
 
 from deployments.gateway.wire.elements import Document, Element, concrete, elements, family, standing
-from deployments.gateway.wire.unfit import DEPTH, Unfit
+from deployments.gateway.wire.unfit import COUNT, DEPTH, Unfit
 from deployments.gateway.wire.values import read as leaf
 
 _TYPE = "@type"
 _BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_STEPS = {"{": 1, "[": 1, "}": -1, "]": -1}
 _Kind = TypeVar("_Kind", bound=Document)
 
 
@@ -70,11 +71,14 @@ def _value(kind: type, value: object) -> object:
 
 
 def _shallow(text: str) -> None:
-    depth = 0
+    depth = found = 0
     for token in _BRACKETS.finditer(text):
-        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token.group(), 0)
+        step = _STEPS.get(token.group(), 0)
+        depth, found = depth + step, found + (step > 0)
         if depth > 2 * DEPTH:
             raise Unfit(f"objects and arrays within each other more than {2 * DEPTH} deep")
+        if found > COUNT:
+            raise Unfit(f"more than {COUNT} objects and arrays")
 
 
 def _refuse(word: str) -> NoReturn:

@@ -8,6 +8,9 @@ LIMIT = 1024 * 1024
 DEPTH = 32
 """How many elements may lie within each other."""
 
+COUNT = 20_000
+"""How many elements there may be."""
+
 
 class Unfit(ValueError):
     """A body that can't be taken, and why."""
