@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
+from sqlalchemy import update
 
 from blocks.catalog import Catalog, TicketRequest
+from blocks.catalog.tables import APPLIANCES
 from blocks.errors import NotFound, Refused, UnknownUser
-from blocks.model import Appliance, OSProfile
+from blocks.model import Appliance, OSProfile, Search
 
 SERVER = Appliance(name="server", os_profile=OSProfile(suite="bookworm"))
+_BEFORE = datetime(2026, 1, 2, tzinfo=UTC)
 CHANGED = SERVER.model_copy(update={"policy": "exact"})
 
 
@@ -53,6 +58,30 @@ def test_replacing_raises_the_revision_only_for_a_change(catalog: Catalog) -> No
     assert catalog.appliances.replace(number, SERVER).appliance.revision == 1
     assert catalog.appliances.replace(number, CHANGED).appliance.revision == 2
     assert catalog.appliances.get(number).appliance == CHANGED.model_copy(update={"revision": 2})
+
+
+def test_an_appliance_tells_its_age(catalog: Catalog) -> None:
+    """When it was made stays; when it changed last is told, and the same again is no change."""
+    number = catalog.appliances.add("alice", SERVER)
+    with catalog.database.writing() as connection:
+        connection.execute(update(APPLIANCES).values(created=_BEFORE, changed=_BEFORE))
+    assert catalog.appliances.replace(number, SERVER).changed == _BEFORE
+    changed = catalog.appliances.replace(number, CHANGED)
+    assert changed.created == _BEFORE
+    assert changed.changed > _BEFORE
+    assert catalog.appliances.get(number) == changed
+
+
+def test_what_is_searched_by_follows_what_changes(catalog: Catalog) -> None:
+    """A new revision, another suite and no OS profile at all are found at once."""
+    number = catalog.appliances.add("alice", SERVER)
+    for appliance, query in (
+        (CHANGED, "revision==2;distributionName=='Debian bookworm'"),
+        (SERVER.model_copy(update={"os_profile": OSProfile(suite="trixie")}), "distributionName==*trixie"),
+        (Appliance(name="other", version="2"), "name==other;version==2;archName=='';revision==4"),
+    ):
+        catalog.appliances.replace(number, appliance)
+        assert [row.id for row in catalog.appliances.search("alice", Search(query=query)).rows] == [number]
 
 
 def test_a_name_of_another_appliance_is_refused(catalog: Catalog) -> None:

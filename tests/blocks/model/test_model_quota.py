@@ -55,4 +55,4 @@ def test_only_administrators_act_for_others() -> None:
     assert supervisors == {"administrator", "platform_administrator"}
     assert all(ROLES[name].entitlements == set(ENTITLEMENTS) for name in supervisors)
     assert united(()) == frozenset()
-    assert united(("builder", "developer")) == set(ENTITLEMENTS) - {"supervisor_access"}
+    assert united(("builder", "developer")) == set(ENTITLEMENTS) - {"supervisor_access", "org_formats_administrate"}
