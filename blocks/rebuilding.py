@@ -130,7 +130,9 @@ class _Rebuilding:
         wanted = list(needed(record))
         gone = [sha256 for sha256 in wanted if sha256 not in self._sizes]
         packages = f"; {len(gone)} of its {len(wanted)} package files aren't in the store" if gone else ""
-        if damage:
+        if record.generation.recipe.simulated:
+            self._tell(f"{what}, simulated", "its record is whole")
+        elif damage:
             self._tell(f"{what}, without its file", f"the record is whole, but {damage}{packages}")
         else:
             self._tell(what, f"its record and its file are whole{packages}")

@@ -163,6 +163,21 @@ def test_what_cannot_come_back_is_told(ports: Ports, empty: Ports, root: Path) -
     assert "not valid" in _why(told, f"left out: the record records/{broken.id}/1.json")
 
 
+def test_a_simulated_one_comes_back_as_such(ports: Ports, empty: Ports) -> None:
+    """Nothing is missing of it, and it counts for nothing."""
+    made = ports.catalog.tickets.record(_image(ports, b"one").id)
+    assert made is not None
+    recipe = made.generation.recipe.model_copy(update={"simulated": True})
+    nothing = {"recipe": recipe, "stages": (), "file": None, "outcome": "simulated"}
+    record = made.model_copy(update={"ticket": 7, "generation": made.generation.model_copy(update=nothing)})
+    ports.store.put_record(record)
+    told = rebuild(empty, lambda _: None)
+    assert _why(told, "image 7 of alice, appliance 1, simulated") == "its record is whole"
+    assert empty.catalog.tickets.record(7) == record
+    (quota,) = [each for each in empty.catalog.quotas.list("alice") if each.kind == "generation"]
+    assert quota.used == 1
+
+
 def test_of_two_appliances_with_one_name_the_newer_stays(ports: Ports, empty: Ports) -> None:
     """The other one had been deleted; its images come back all the same."""
     old = _image(ports, b"one")
