@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deployments.gateway.wire.documents import render
 from deployments.gateway.wire.elements import KINDS, ROOTS, Document, elements
 from deployments.gateway.wire.grammar import OneOf, Whole
 from tests.contract.sdk import Sdk
-from tests.deployments.gateway.wire.making import CONCRETE, documents, filled
+from tests.deployments.gateway.wire.making import CONCRETE, PATIENT, documents, filled
 
 _LEFT_OUT = {
     "Appliance": "applianceExports bootScripts confMgmtPlatforms mySoftwareList oasPackage projects",
@@ -127,7 +127,7 @@ def test_empty_lists_have_their_wrapper(sdk: Sdk, root: str) -> None:
     assert len(getattr(read, root).orderedContent()) == 0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(PATIENT, max_examples=40)
 @given(data=st.data())
 def test_any_document_is_read(sdk: Sdk, data: st.DataObject) -> None:
     """Whatever document we can write, the client reads the same values from it."""
