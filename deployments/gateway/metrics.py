@@ -24,6 +24,7 @@ from blocks.ports import Ports
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _NOTHING = "0" * 64
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600)
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
@@ -118,7 +119,8 @@ class Measured:
             await self._app(scope, receive, watched)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            self._metrics.requests.labels(route, scope["method"], status).observe(time.perf_counter() - begun)
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.requests.labels(route, method, status).observe(time.perf_counter() - begun)
 
 
 def _seconds(ask: Callable[[], object]) -> float | None:

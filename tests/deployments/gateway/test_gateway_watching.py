@@ -53,10 +53,12 @@ def test_metrics(client: Client, made: Made, live: int) -> None:
     for _ in range(3):
         root(client.get(f"{made.uri}/status"))
     client.get("nothing")
+    client.ask("BREW", "nothing")
     found = _values(client.get("/metrics", None).text)
     route = "/users/{uid}/appliances/{aid:int}/images/{itid:int}/status"
     assert found[f'reforge_http_request_seconds_count{{method="GET",route="{route}",status="200"}}'] == 3
     assert found['reforge_http_request_seconds_count{method="GET",route="none",status="404"}'] == 1
+    assert found['reforge_http_request_seconds_count{method="other",route="none",status="404"}'] == 1
     assert (found['reforge_tickets{state="complete"}'], found['reforge_tickets{state="requested"}']) == (1, 1)
     assert found["reforge_queue_length"] == 1
     assert found['reforge_up{server="store"}'] == 1
