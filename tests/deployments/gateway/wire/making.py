@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from deployments.gateway.wire.elements import KINDS, ROOTS, Document, Element, elements
@@ -18,6 +19,9 @@ _FIRST, _LAST = datetime(1, 1, 2), datetime(9999, 12, 30)  # noqa: DTZ001 - hypo
 _MOMENTS = st.datetimes(_FIRST, _LAST, timezones=st.just(UTC)).map(
     lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 )
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""However slow the machine is."""
 
 STANDING = sorted(set(ROOTS.values()), key=lambda kind: kind.__name__)
 """The kinds of documents that have a root element."""

@@ -13,7 +13,7 @@ from blocks.errors import Malformed
 from deployments.gateway.wire import Image, PublishImage
 from deployments.gateway.wire.documents import Media, parse, render
 from deployments.gateway.wire.elements import KINDS, Document
-from tests.deployments.gateway.wire.making import CONCRETE, STANDING, documents, filled
+from tests.deployments.gateway.wire.making import CONCRETE, PATIENT, STANDING, documents, filled
 
 _MEDIA: tuple[Media, ...] = ("xml", "json")
 _SPITE = [
@@ -70,7 +70,7 @@ def _tolerated(kind: type[Document], body: bytes, media: Media) -> None:
         assert isinstance(found, kind)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(PATIENT, max_examples=100)
 @given(data=st.data(), media=st.sampled_from(_MEDIA))
 def test_round_trip(data: st.DataObject, media: Media) -> None:
     """Any document that can be written is read back equal."""
@@ -86,14 +86,14 @@ def test_complete_round_trip(kind: type[Document], media: Media) -> None:
     assert parse(_family(kind), render(written, media), media) == written
 
 
-@settings(max_examples=150, deadline=None)
+@settings(PATIENT, max_examples=150)
 @given(body=st.binary(max_size=200), media=st.sampled_from(_MEDIA), kind=st.sampled_from(STANDING))
 def test_random_bytes(body: bytes, media: Media, kind: type[Document]) -> None:
     """Random bytes are malformed, and nothing else goes wrong."""
     _tolerated(kind, body, media)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(PATIENT, max_examples=300)
 @given(data=st.data(), media=st.sampled_from(_MEDIA), kind=st.sampled_from([Image, PublishImage]))
 def test_mutated_documents(data: st.DataObject, media: Media, kind: type[Document]) -> None:
     """A document with parts cut out, doubled, moved or replaced is read or malformed."""
@@ -106,14 +106,14 @@ def test_mutated_documents(data: st.DataObject, media: Media, kind: type[Documen
     _tolerated(kind, body, media)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(PATIENT, max_examples=200)
 @given(value=_VALUES)
 def test_any_json(value: Any) -> None:
     """Any value in the place of a document is read or malformed."""
     _tolerated(PublishImage, json.dumps({"publishImage": value}).encode(), "json")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(PATIENT, max_examples=200)
 @given(body=_ELEMENTS)
 def test_any_elements(body: str) -> None:
     """Any elements within each other are read or malformed."""

@@ -14,7 +14,7 @@ from deployments.gateway.wire.documents import parse, render
 from deployments.gateway.wire.elements import KINDS, ROOTS, Document
 from deployments.gateway.wire.examples import example
 from deployments.gateway.wire.schemas import components, content
-from tests.deployments.gateway.wire.making import STANDING, documents
+from tests.deployments.gateway.wire.making import PATIENT, STANDING, documents
 
 
 def _validator(schema: dict[str, Any]) -> Draft202012Validator:
@@ -40,7 +40,7 @@ def test_examples(kind: type[Document]) -> None:
     assert parse(kind, shown["application/xml"]["example"].encode(), "xml") == example(kind)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(PATIENT, max_examples=50)
 @given(data=st.data())
 def test_whatever_is_written_is_of_its_schema(data: st.DataObject) -> None:
     """Any document that can be written holds to the schema of its kind."""
