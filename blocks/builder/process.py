@@ -58,7 +58,7 @@ class ProgramFailed(ReforgeError):
         self.status = status
         self.tail = tuple(tail)
 
-    def __reduce__(self) -> tuple[type[ProgramFailed], tuple[str, int, tuple[str, ...]]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[ProgramFailed], tuple[str, int, tuple[str, ...]]]:
         return type(self), (self.program, self.status, self.tail)
 
 
