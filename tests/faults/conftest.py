@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -10,15 +11,17 @@ from tests.faults.cases import Reference, reference
 from tests.faults.installation import Installation, installed
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Workers, servers and homes; housekeeping runs when a test wants it, not by itself."""
-    with installed(tmp_path_factory.mktemp("faults")) as made:
+    folder = tmp_path_factory.mktemp("faults")
+    with installed(folder) as made:
         made.pause("housekeeping/scheduled")
         yield made
+    shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def known(site: Installation) -> Reference:
     """An appliance and its image."""
     return reference(site)

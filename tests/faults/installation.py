@@ -98,8 +98,8 @@ class Worker:
         return self.process is not None and self.process.poll() is None
 
     def own(self) -> list[psutil.Process]:
-        """Its processes without those of runs: itself and the worker of Prefect that it started."""
-        return [process for process in self.tree() if not run_of(process)]
+        """Its processes without those of runs and what these started: itself and the worker of Prefect."""
+        return [process for process in self.tree() if not any(map(run_of, _line(process)))]
 
     def tree(self) -> list[psutil.Process]:
         """Its processes with all that descend from them."""
@@ -256,6 +256,14 @@ def run_of(process: psutil.Process) -> str | None:
         return process.environ().get("PREFECT__FLOW_RUN_ID")
     except psutil.Error:
         return None
+
+
+def _line(process: psutil.Process) -> list[psutil.Process]:
+    """The process and those that it descends from; a sandbox keeps no environment, so its starter's tells the run."""
+    try:
+        return [process, *process.parents()]
+    except psutil.NoSuchProcess:
+        return [process]
 
 
 @contextmanager
