@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blocks.catalog import fiql
 from blocks.catalog.fiql import COMPARISONS, DEPTH, LENGTH, OPERATORS, Comparison, Condition, Every, Some, parse
 from blocks.errors import InvalidInput
 
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _NAME = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,8}(\.[A-Za-z][A-Za-z0-9_]{0,8}){0,2}", fullmatch=True)
 _TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=12)
 _PATTERN = st.lists(_TEXT, min_size=1, max_size=4).map(tuple)
@@ -24,12 +25,14 @@ def _joined(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]
 _CONDITION = st.recursive(_COMPARISON, _joined, max_leaves=6)
 
 
+@_UNHURRIED
 @given(_CONDITION)
 def test_what_is_printed_is_read_again(condition: Condition) -> None:
     """A condition that is printed says the same, with every character that a value may have."""
     assert parse(str(condition)) == condition
 
 
+@_UNHURRIED
 @given(st.text(max_size=60) | st.text("ab.=!<>()',;\"\\* lteg1", max_size=60))
 def test_any_text_is_a_query_or_invalid_input(text: str) -> None:
     """Nothing but InvalidInput is ever raised, and it says where and what is allowed."""

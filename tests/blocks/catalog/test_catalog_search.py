@@ -158,7 +158,9 @@ _VALUES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     selector=st.sampled_from(_SELECTORS), operator=st.sampled_from(OPERATORS), value=_VALUES, order=st.text(max_size=5)
 )
