@@ -28,6 +28,7 @@ from blocks.model import Appliance, Lock, Recipe
 from blocks.store import open_store
 from deployments.demo import example
 from tests.benchmarks.handover import handover
+from tests.benchmarks.wire import wire
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 (a tmpfs that every Debian has)
 _ROOM = 10 * 1024**3
@@ -129,7 +130,7 @@ def ratios(ours: dict[str, float], mmdebstrap: float, compressed: float) -> Tabl
 
 
 def main() -> None:
-    """Run everything and print two tables."""
+    """Run everything and print the tables."""
     console = Console(width=140)
     stages = Table("generation", "resolve, s", *(f"{stage}, s" for stage in STAGES), "all, s")
     with workplace() as folder:
@@ -150,9 +151,12 @@ def main() -> None:
         compressed = xz(built[1].checkpoint.path)
         console.print("Handing over to what `reforge up` serves …")
         handed = handover(folder / "up")
+        console.print("Asking a gateway of one process …")
+        asked = wire(folder / "wire")
     console.print(stages)
     console.print(ratios(ours, theirs, compressed))
-    console.print(handed)
+    for table in (handed, *asked):
+        console.print(table)
     console.print(f"Memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB at most")
 
 
