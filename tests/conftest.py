@@ -8,7 +8,7 @@ import pytest
 
 from tests.servers.postgresql import Postgresql, serving
 
-_LONG = {"faults", "flows"}
+_LONG = {"contract", "faults", "flows"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
