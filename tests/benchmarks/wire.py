@@ -26,7 +26,7 @@ from blocks.model import Appliance, Evidence, Generation, ImageFile, Lock, OSPro
 from blocks.ports import Ports
 from blocks.settings import Settings
 from tests.servers import postgresql
-from tests.servers.gateway import gateway
+from tests.servers.gateway import Gateway, gateway
 from tests.servers.nginx import nginx
 
 _IMAGES = 100_000
@@ -43,27 +43,28 @@ _USER, _PASSWORD = "bench", "bench"
 def wire(folder: Path) -> tuple[Table, Table]:
     """Two tables: polls and lists on SQLite and PostgreSQL, downloads beside nginx."""
     folder.mkdir()
-    polls = Table("catalog", "polls a second", "p50, ms", "p99, ms", f"list of {_LISTED}, p50, ms", "p99, ms")
-    with _installed(folder / "sqlite", {}) as (address, image):
-        polls.add_row(f"SQLite, {_IMAGES} images", *_asked(address, image))
-        downloads = _downloads(folder, address, image)
+    columns = ("polls a second", "p50, ms", "p99, ms", "CPU each, ms", f"list of {_LISTED}, p50, ms", "p99, ms")
+    polls = Table("catalog", *columns)
+    with _installed(folder / "sqlite", {}) as (serving, image):
+        polls.add_row(f"SQLite, {_IMAGES} images", *_asked(serving, image))
+        downloads = _downloads(folder, serving.address, image)
     with postgresql.serving() as server, server.database() as name:
         url = {"REFORGE_CATALOG_URL": server.url(name)}
-        with _installed(folder / "postgresql", url) as (address, image):
-            polls.add_row(f"PostgreSQL, {_IMAGES} images", *_asked(address, image))
+        with _installed(folder / "postgresql", url) as (serving, image):
+            polls.add_row(f"PostgreSQL, {_IMAGES} images", *_asked(serving, image))
     return polls, downloads
 
 
 @contextmanager
-def _installed(folder: Path, settings: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """The address of a gateway, and the path of one of its images."""
+def _installed(folder: Path, settings: dict[str, str]) -> Iterator[tuple[Gateway, str]]:
+    """A gateway, and the path of one of its images."""
     folder.mkdir()
     url = settings.get("REFORGE_CATALOG_URL")
     options = Settings(home=folder / "home", catalog_url=SecretStr(url) if url else None, store_url=None)
     with Ports.open(options, prepare=True) as ports:
         image = _filled(ports)
     with gateway(folder / "home", folder / "log", settings=settings) as serving:
-        yield serving.address, image
+        yield serving, image
 
 
 def _filled(ports: Ports) -> str:
@@ -106,13 +107,21 @@ def _record(appliance: int, recipe: Recipe, sha256: str) -> Record:
     return Record(ticket=1, appliance=appliance, user=_USER, generation=generation)
 
 
-def _asked(address: str, image: str) -> list[str]:
+def _asked(serving: Gateway, image: str) -> list[str]:
     """Polls in a row by some clients, then lists by one."""
+    url, before = f"{serving.address}/{image}", _worked(serving)
     with ThreadPoolExecutor(_CLIENTS) as pool:
-        answers = [pool.submit(_timed, f"{address}/{image}/status", _SECONDS, None) for _ in range(_CLIENTS)]
+        answers = [pool.submit(_timed, f"{url}/status", _SECONDS, None) for _ in range(_CLIENTS)]
         polls = [seconds for each in answers for seconds in each.result()]
-    lists = _timed(f"{address}/{image.rpartition('/')[0]}", None, _LISTS)
-    return [f"{len(polls) / _SECONDS:.0f}", *_percentiles(polls), *_percentiles(lists)]
+    each = (_worked(serving) - before) / len(polls)
+    lists = _timed(url.rpartition("/")[0], None, _LISTS)
+    return [f"{len(polls) / _SECONDS:.0f}", *_percentiles(polls), f"{each * 1000:.1f}", *_percentiles(lists)]
+
+
+def _worked(serving: Gateway) -> float:
+    """The seconds of a core that its processes have taken by now."""
+    times = [process.cpu_times() for process in serving.processes()]
+    return sum(each.user + each.system for each in times)
 
 
 def _percentiles(seconds: list[float]) -> tuple[str, str]:
