@@ -66,8 +66,8 @@ class Orders:
             connection.execute(update(TICKETS).where(first).values(blocks=canonical(dict(blocks)).decode()))
 
     def undispatched(self, seconds: float) -> list[int]:
-        """The tickets that were requested longer ago than that, and that no run was found for, oldest first."""
-        old = TICKETS.c.created < Now() - seconds
+        """The tickets that were requested so long ago or longer, and that no run was found for, oldest first."""
+        old = TICKETS.c.created <= Now() - seconds
         query = select(TICKETS.c.id).where(_REQUESTED, TICKETS.c.flow_run.is_(None), old).order_by(TICKETS.c.id)
         with self._database.reading() as connection:
             return [int(number) for number in connection.scalars(query)]

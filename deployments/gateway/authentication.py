@@ -6,7 +6,6 @@ A user `SUPERVISOR\TARGET` is let in by the supervisor's password, and acts as t
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -98,7 +97,7 @@ def credentials(header: str | None) -> Credentials:
         raise Unauthenticated("This needs a name with a password, or an API key with a signature")
     try:
         name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no ASCII, no Base64, or no UTF-8 in it
         raise Unauthenticated("The header Authorization can't be read", "Send Base64 of name:password") from None
     login, backslash, target = name.partition("\\")
     wanted = (login, target) if backslash else (login,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
 from starlette.datastructures import Headers
@@ -13,9 +13,12 @@ def quoted(digest: str) -> str:
     return f'"{digest}"'
 
 
-def stamped(moment: datetime) -> str:
-    """A time as HTTP writes it, in whole seconds."""
-    return format_datetime(moment, usegmt=True)
+def stamped(changed: datetime) -> str:
+    """A time of change as HTTP writes it: the next whole second, by which it was over, but none that is yet to come.
+
+    So whatever changes after it was told, in the same second as well, is later than what was told.
+    """
+    return format_datetime(min(_over(changed), datetime.now(UTC)), usegmt=True)
 
 
 def unchanged(headers: Headers, tag: str, changed: datetime | None) -> bool:
@@ -23,7 +26,7 @@ def unchanged(headers: Headers, tag: str, changed: datetime | None) -> bool:
     if (known := headers.get("if-none-match")) is not None:
         return matches(known, tag)
     since = moment(headers.get("if-modified-since"))
-    return since is not None and changed is not None and changed.replace(microsecond=0) <= since
+    return since is not None and changed is not None and changed <= since
 
 
 def matches(known: str, tag: str) -> bool:
@@ -36,13 +39,18 @@ def same(condition: str, tag: str, changed: datetime | None) -> bool:
     """Whether If-Range names just this: by strong comparison, or by exactly its date."""
     if condition.startswith(('"', "W/")):
         return condition == tag
-    return changed is not None and moment(condition) == changed.replace(microsecond=0)
+    return changed is not None and moment(condition) == _over(changed)
 
 
 def moment(text: str | None) -> datetime | None:
     """A time that HTTP wrote; None for any that can't be read."""
     try:
         found = parsedate_to_datetime(text or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return found if found.tzinfo is not None else None
+
+
+def _over(changed: datetime) -> datetime:
+    """The first whole second that isn't before the time."""
+    return (changed + timedelta(microseconds=999_999)).replace(microsecond=0)

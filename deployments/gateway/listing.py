@@ -10,11 +10,13 @@ from starlette.requests import Request
 from blocks.model.search import Search
 from blocks.model.words import Words
 from deployments.gateway.answers import uris
+from deployments.gateway.matching import matching, ordered
+from deployments.gateway.wire.elements import Document
 
 _NAMES = {"query": "query", "orderBy": "order_by", "descending": "descending", "count": "count", "offset": "offset"}
 
 
-_Entry = TypeVar("_Entry")
+_Entry = TypeVar("_Entry", bound=Document)
 
 
 class _Flag(Words):
@@ -40,8 +42,12 @@ def images(request: Request) -> frozenset[int] | None:
 
 
 def paged(request: Request, found: Sequence[_Entry]) -> tuple[tuple[_Entry, ...], int]:
-    """The page of a short list, which is known whole, and how many there are; raises InvalidInput."""
+    """The page of a short list, which is known whole, and how many of it match; raises InvalidInput."""
     wanted = search(request)
-    entries = tuple(reversed(found)) if wanted.descending else tuple(found)
+    entries = matching(found, wanted.query) if wanted.query else tuple(found)
+    if wanted.order_by:
+        entries = ordered(entries, wanted.order_by)
+    if wanted.descending:
+        entries = entries[::-1]
     end = None if wanted.count is None else wanted.offset + wanted.count
-    return entries[wanted.offset : end], len(found)
+    return entries[wanted.offset : end], len(entries)

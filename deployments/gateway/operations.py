@@ -6,11 +6,20 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import Path
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.responses import Response
 
+
+class _Numbers(IntegerConvertor):
+    """Takes no more digits than a number has; Python refuses to read thousands of them."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_url_convertor("number", _Numbers())
 Number = Annotated[int, Path(ge=1, lt=2**53)]
-APPLIANCE = "/users/{uid}/appliances/{aid:int}"
-IMAGE = APPLIANCE + "/images/{itid:int}"
+APPLIANCE = "/users/{uid}/appliances/{aid:number}"
+IMAGE = APPLIANCE + "/images/{itid:number}"
 
 Query = Literal["page", "force", "img", "name", "downloadId", "id", "lastPkgUpdate"]
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from blocks.errors import NotFound, ReforgeError, Refused
+from blocks.errors import ReforgeError, Unavailable
 from blocks.model import Ticket
 from blocks.model.request import Request
 from blocks.ports import Ports
@@ -73,7 +73,9 @@ class Starter:
             for number in numbers:
                 try:
                     dispatch(self._ports, number, {})
-                except (NotFound, Refused) as error:  # not deployed yet, or not as it should be: others may be taken
+                except Unavailable:
+                    raise
+                except ReforgeError as error:  # not deployed yet, or not as it should be: others may be taken
                     self._complain(error)
 
     def _waiting(self) -> list[int]:

@@ -21,7 +21,7 @@ def get_all(visit: User) -> Response:
     return read(visit.request, listed(wire.CredAccounts, ()))
 
 
-@router.get("/users/{uid}/accounts/{caid:int}", **operation("cloudAccount_get", "credAccount"))
+@router.get("/users/{uid}/accounts/{caid:number}", **operation("cloudAccount_get", "credAccount"))
 def get(visit: User, caid: Number) -> Response:
     """One of them."""
     raise NotFound(f"{visit.uid} has no account {caid} on a cloud", "None are kept yet")

@@ -20,7 +20,7 @@ from deployments.gateway.listing import flag, search
 from deployments.gateway.operations import APPLIANCE, Number, operation
 from deployments.gateway.routes import owned
 
-_OS_PROFILE = APPLIANCE + "/osprofile/{osid:int}"
+_OS_PROFILE = APPLIANCE + "/osprofile/{osid:number}"
 router = APIRouter(tags=["appliances"])
 
 
@@ -54,7 +54,7 @@ def get_install_profile(visit: Owner, aid: Number) -> Response:
     return _install_profile(visit, owned.appliance(visit, aid))
 
 
-@router.get(APPLIANCE + "/installProfile/{ipid:int}", **operation("installProfile_get", "installProfile"))
+@router.get(APPLIANCE + "/installProfile/{ipid:number}", **operation("installProfile_get", "installProfile"))
 def get_install_profile_by_id(visit: Owner, aid: Number, ipid: Number) -> Response:
     """The same; its number is the appliance's."""
     stored = owned.appliance(visit, aid)

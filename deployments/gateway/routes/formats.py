@@ -37,7 +37,7 @@ def get_platforms(visit: Generator) -> Response:
 
 
 @router.get(
-    "/users/{uid}/targetplatforms/{tpid:int}/targetformats",
+    "/users/{uid}/targetplatforms/{tpid:number}/targetformats",
     **operation("userTargetPlatformFormat_getAll", "targetFormats", "page", errors=(400,)),
 )
 def get_formats_of_platform(visit: Generator, tpid: Number) -> Response:
@@ -73,7 +73,7 @@ def get_target_formats_of_organization(visit: Visitor, oid: str) -> Response:
     return _target_formats(visit, _administrated(visit, oid), tuple(TARGETS.values()))
 
 
-@router.get("/orgs/{oid}/targetformats/{tfid:int}", **operation("targetFormat_get", "targetFormat"))
+@router.get("/orgs/{oid}/targetformats/{tfid:number}", **operation("targetFormat_get", "targetFormat"))
 def get_target_format(visit: Visitor, oid: str, tfid: Number) -> Response:
     """One target format."""
     organization = _seen(visit, oid)

@@ -15,7 +15,7 @@ from deployments.gateway.bodies import Body, document
 from deployments.gateway.operations import Number, operation
 
 _ALL = "/users/{uid}/apikeys"
-_ONE = _ALL + "/{akid:int}"
+_ONE = _ALL + "/{akid:number}"
 router = APIRouter(tags=["API keys"])
 
 

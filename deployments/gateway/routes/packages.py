@@ -29,7 +29,7 @@ def get_all(visit: Owner, aid: Number, itid: Number) -> Response:
 
 
 @router.get(
-    APPLIANCE + "/images/platformtools/{tfid:int}", **operation("machineImage_getPlatformTools", "softwareBundles")
+    APPLIANCE + "/images/platformtools/{tfid:number}", **operation("machineImage_getPlatformTools", "softwareBundles")
 )
 def get_tools(visit: Generator, aid: Number, tfid: Number) -> Response:
     """None: no format needs tools of its own."""
@@ -40,7 +40,7 @@ def get_tools(visit: Generator, aid: Number, tfid: Number) -> Response:
 
 
 @router.get(
-    "/orgs/{oid}/platformtools/{sbid:int}/pkgs", **operation("platformTool_getSoftware", "packages", "lastPkgUpdate")
+    "/orgs/{oid}/platformtools/{sbid:number}/pkgs", **operation("platformTool_getSoftware", "packages", "lastPkgUpdate")
 )
 def get_tool(visit: Visitor, oid: str, sbid: Number) -> Response:
     """The packages of such a tool: there is none."""

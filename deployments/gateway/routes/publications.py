@@ -14,7 +14,7 @@ from deployments.gateway.operations import APPLIANCE, IMAGE, Number, operation
 from deployments.gateway.refusals import Rejected
 from deployments.gateway.routes import owned
 
-_ONE = IMAGE + "/pimages/{pitid:int}"
+_ONE = IMAGE + "/pimages/{pitid:number}"
 router = APIRouter(tags=["publications"])
 
 
@@ -54,7 +54,7 @@ def publish_one(visit: Publisher, aid: Number, itid: Number) -> Response:
 
 
 @router.get(
-    APPLIANCE + "/pimages/{pitid:int}/downloads",
+    APPLIANCE + "/pimages/{pitid:number}/downloads",
     **operation("machineImagePublished_download", "bytes", "id", "downloadId"),
 )
 def download(visit: User, aid: Number, pitid: Number) -> Response:

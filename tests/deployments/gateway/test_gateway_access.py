@@ -39,7 +39,9 @@ def test_a_wrong_password(user: str, password: str, client: Client, made: Made) 
     assert error(client.ask("GET", made.uri, user, password=password), 401) == "Name and password don't let anybody in"
 
 
-@pytest.mark.parametrize("header", [None, "", "Basic", "Basic !!!", "Bearer abc", "Basic YWxpY2U=", "Basic /////w=="])
+@pytest.mark.parametrize(
+    "header", [None, "", "Basic", "Basic !!!", "Bearer abc", "Basic YWxpY2U=", "Basic /////w==", "Basic \xe9"]
+)
 def test_what_is_no_login(header: str | None) -> None:
     """Another scheme, what is no Base64, no text, or has no colon."""
     with pytest.raises(Unauthenticated):

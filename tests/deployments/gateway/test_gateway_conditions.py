@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.datastructures import Headers
 
-from deployments.gateway.conditions import quoted, same, stamped, unchanged
+from deployments.gateway.conditions import moment, quoted, same, stamped, unchanged
 
 _TAG = quoted("a" * 32)
 _CHANGED = datetime(2026, 1, 2, 3, 4, 5, 600_000, tzinfo=UTC)
@@ -32,6 +32,7 @@ def test_an_unknown_tag_wins_over_the_time() -> None:
         (stamped(_CHANGED + timedelta(seconds=1)), True),
         (stamped(_CHANGED - timedelta(seconds=1)), False),
         ("yesterday", False),
+        ("Thu, 01 Jan 99999999999 00:00:00 GMT", False),
         ("", False),
     ],
 )
@@ -54,3 +55,19 @@ def test_the_time(since: str, *, answer: bool) -> None:
 def test_if_range(condition: str, *, answer: bool) -> None:
     """A part is only joined to exactly the same bytes."""
     assert same(condition, _TAG, _CHANGED) is answer
+
+
+def test_a_change_within_the_second_that_was_told() -> None:
+    """It is not taken for what the client has: neither by the time it was told, nor by its own of that moment."""
+    told = stamped(_CHANGED)
+    assert unchanged(Headers({"If-Modified-Since": told}), _TAG, _CHANGED)
+    assert not unchanged(Headers({"If-Modified-Since": told}), _TAG, _CHANGED + timedelta(milliseconds=500))
+    now = datetime.now(UTC).replace(microsecond=900_000)
+    assert not unchanged(Headers({"If-Modified-Since": stamped(now)}), _TAG, now + timedelta(milliseconds=50))
+
+
+def test_no_time_that_is_yet_to_come() -> None:
+    """What has just changed is told to have changed at present, not later."""
+    found = moment(stamped(datetime.now(UTC) + timedelta(days=1)))
+    assert found is not None
+    assert found <= datetime.now(UTC)

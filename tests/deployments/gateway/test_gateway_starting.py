@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from blocks.errors import NotFound, PrefectUnavailable
+from blocks.errors import InvalidInput, NotFound, PrefectUnavailable
 from blocks.model.request import Regeneration
 from blocks.ports import Ports
 from deployments.gateway.starting import Starter
@@ -22,6 +22,7 @@ class _Prefect:
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
         self.trouble: Exception | None = None
+        self.refused = 0
         self.taken: list[int] = []
         self.tried = Event()
 
@@ -31,6 +32,8 @@ class _Prefect:
         self.tried.set()
         if self.trouble is not None:
             raise self.trouble
+        if number == self.refused:
+            raise InvalidInput("Its recipe can't be read")
         self.taken.append(number)
         ports.catalog.tickets.set_flow_run(number, f"run-{number}")
 
@@ -63,6 +66,15 @@ def test_later(trouble: Exception, starter: Starter, prefect: _Prefect, made: Ma
     assert (ticket.state, prefect.taken) == ("requested", [])
     prefect.trouble = None
     wait_until(lambda: prefect.taken == [ticket.id], "the ticket is handed over")
+
+
+def test_one_that_cant_be_handed_over(starter: Starter, prefect: _Prefect, made: Made) -> None:
+    """Whatever is wrong with a ticket, those after it are handed over."""
+    prefect.refused = 2
+    again = Regeneration(user="alice", appliance=made.appliance, image=made.image)
+    first, second = starter.ask(again), starter.ask(again)
+    wait_until(lambda: second.id in prefect.taken, "the second one is handed over")
+    assert (first.id, prefect.taken) == (prefect.refused, [second.id])
 
 
 def test_only_its_own(starter: Starter, prefect: _Prefect, made: Made, live: int) -> None:

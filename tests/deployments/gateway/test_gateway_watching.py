@@ -55,7 +55,7 @@ def test_metrics(client: Client, made: Made, live: int) -> None:
     client.get("nothing")
     client.ask("BREW", "nothing")
     found = _values(client.get("/metrics", None).text)
-    route = "/users/{uid}/appliances/{aid:int}/images/{itid:int}/status"
+    route = "/users/{uid}/appliances/{aid:number}/images/{itid:number}/status"
     assert found[f'reforge_http_request_seconds_count{{method="GET",route="{route}",status="200"}}'] == 3
     assert found['reforge_http_request_seconds_count{method="GET",route="none",status="404"}'] == 1
     assert found['reforge_http_request_seconds_count{method="other",route="none",status="404"}'] == 1
