@@ -108,8 +108,10 @@ def _record(appliance: int, recipe: Recipe, sha256: str) -> Record:
 
 
 def _asked(serving: Gateway, image: str) -> list[str]:
-    """Polls in a row by some clients, then lists by one."""
-    url, before = f"{serving.address}/{image}", _worked(serving)
+    """Polls in a row by some clients, then lists by one; not before the process has begun everything it does."""
+    url = f"{serving.address}/{image}"
+    _timed(f"{url}/status", 2 * _SECONDS, None)
+    before = _worked(serving)
     with ThreadPoolExecutor(_CLIENTS) as pool:
         answers = [pool.submit(_timed, f"{url}/status", _SECONDS, None) for _ in range(_CLIENTS)]
         polls = [seconds for each in answers for seconds in each.result()]
