@@ -47,9 +47,14 @@ class Account(Words):
     roles: tuple[RoleName, ...]
     granted: frozenset[Entitlement]
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether every organisation is there for this user."""
+        return "platform_administrator" in self.roles
+
     def sees(self, organization: str) -> bool:
         """Whether what belongs to users of that organisation exists for this one."""
-        return organization == self.organization or "platform_administrator" in self.roles
+        return self.everywhere or organization == self.organization
 
     def supervises(self, organization: str) -> bool:
         """Whether it may act for the users of that organisation."""
@@ -191,12 +196,17 @@ class Users:
         return account
 
     def supervise(self, name: str, other: str) -> Account:
-        """The other's account, if this user may act for it; raises UnknownUser, InactiveUser, MissingEntitlement."""
+        """The other's account, if this user may act for it; raises UnknownUser, InactiveUser, MissingEntitlement.
+
+        Nobody comes to other organisations by acting for a user who sees them.
+        """
         with self._database.reading() as connection:
             account, target = _account(_row(connection, name)), _account(_row(connection, other))
         if not account.sees(target.organization):
             raise _unknown(other)
         _check(account, "supervisor_access")
+        if target.everywhere and not account.everywhere:
+            raise MissingEntitlement(f"{name} may not act for {other}, who may do more", "Ask a platform administrator")
         return target
 
     def _change(self, name: str, **values: Any) -> Account:

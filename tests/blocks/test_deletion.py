@@ -30,9 +30,12 @@ _MADE = Appliance(name="server", os_profile=OSProfile(suite="bookworm"))
 
 
 class _Down:
-    """A store that can't be reached."""
+    """A store that can't be reached; it counts how often it was tried."""
+
+    tried = 0
 
     def __getattr__(self, name: str) -> object:
+        self.tried += 1
         raise StoreUnavailable(f"The store doesn't answer ({name})")
 
 
@@ -206,6 +209,19 @@ def test_the_store_need_not_answer(ports: Ports, image: Ticket) -> None:
     carried_out(deletion.unfinished(ports), dry=False)
     assert _kept(ports) == ([], set(), set())
     assert list(deletion.unfinished(ports)) == []
+
+
+def test_many_are_out_of_sight_before_the_store_is_asked(
+    ports: Ports, request_: FirstGeneration, image: Ticket
+) -> None:
+    """A store that doesn't answer is tried once for all of them."""
+    waiting, _ = admission.admit(ports, request_)
+    store = _Down()
+    down = replace(ports, store=cast("Store", store))
+    assert deletion.delete_all(down, [image.id, waiting.id, image.id], "enough") == (image.id, waiting.id)
+    assert (ports.catalog.tickets.list(), store.tried) == ([], 1)
+    carried_out(deletion.unfinished(ports), dry=False)
+    assert _kept(ports) == ([], set(), set())
 
 
 def test_an_appliance_goes_with_its_images(ports: Ports, image: Ticket) -> None:

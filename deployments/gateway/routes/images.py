@@ -47,8 +47,8 @@ def get_all(visit: Owner, aid: Number) -> Response:
 def delete_all(visit: Owner, aid: Number) -> Response:
     """Delete every image of the appliance, those that are being made, too."""
     owned.appliance(visit, aid)
-    for row in visit.ports.catalog.images.list(visit.uid, aid).rows:
-        deletion.delete(visit.ports, row.ticket.id, _WHY.format(visit.uid))
+    numbers = [row.ticket.id for row in visit.ports.catalog.images.list(visit.uid, aid).rows]
+    deletion.delete_all(visit.ports, numbers, _WHY.format(visit.uid))
     return done()
 
 

@@ -155,11 +155,12 @@ def test_an_administrator_acts_for_the_users_it_sees(tenants: Catalog) -> None:
         ("chief", "nobody", UnknownUser),
         ("nobody", "alice", UnknownUser),
         ("bob", "alice", MissingEntitlement),
+        ("chief", "root", MissingEntitlement),
         ("retired", "alice", InactiveUser),
     ],
 )
 def test_nobody_else_acts_for_a_user(tenants: Catalog, name: str, other: str, refusal: type[ReforgeError]) -> None:
-    """A user of another organisation is as unknown as one that doesn't exist."""
+    """A user of another organisation is as unknown as one that doesn't exist; nobody rises by acting for another."""
     tenants.users.add("retired", roles=["administrator"], active=False)
     with pytest.raises(refusal):
         tenants.users.supervise(name, other)

@@ -119,6 +119,15 @@ def test_a_supervisor(client: Client, made: Made) -> None:
     assert error(client.get("users/eve", "chief\\eve"), 403)
 
 
+def test_a_supervisor_of_one_organisation(client: Client, ports: Ports) -> None:
+    """It comes to no other one by acting for somebody of its own who sees them all, nor to that one's keys."""
+    ports.catalog.users.add("root", (), SecretStr(PASSWORD), roles=["platform_administrator"])
+    assert root(client.get("users/eve", "root")).findtext("loginName") == "eve"
+    assert error(client.get("users/eve", "chief\\root"), 403)
+    assert error(client.ask("POST", "users/root/apikeys", "chief"), 403)
+    assert ports.catalog.keys.list("root") == []
+
+
 @pytest.mark.parametrize(
     "query", ["", "?query=dbId%3D%3D1", "?orderBy=name&query=name%3D%3D%27a+b%27%3Bversion%3D%3D1"]
 )
