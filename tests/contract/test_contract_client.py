@@ -103,20 +103,19 @@ def test_force_and_cancel(sdk: Sdk, api: Any, installation: Installation) -> Non
 
 def test_what_hammr_asks_first(api: Any, installation: Installation, image: str) -> None:
     """Appliances by query, the install profile, formats, accounts, quotas, publications: objects, also when empty."""
-    user = api.Users(USER)
-    assert [
-        each.dbId for each in user.Appliances().Getall("dbId==" + str(installation.small)).appliances.appliance
-    ] == [installation.small]
-    named = user.Appliances().Getall("name=='small';version=='1.0'").appliances.appliance
-    assert [each.name for each in named] == ["small"]
-    profile = user.Appliances(installation.small).Installprofile("").Getdeprecated()
+    numbered = api.Users(USER).Appliances.Getall(Query=f"dbId=={installation.small}").appliances.appliance
+    named = api.Users(USER).Appliances.Getall(Query="name=='small';version=='1.0'").appliances.appliance
+    assert [each.dbId for each in named] == [each.dbId for each in numbered] == [installation.small]
+    profile = api.Users(USER).Appliances(installation.small).Installprofile.Getdeprecated()
     assert profile.diskSize == 1024
-    assert {each.name for each in user.Targetformats.Getall().targetFormats.targetFormat} >= {"RAW", "QCOW2"}
-    assert list(user.Accounts.Getall().credAccounts.credAccount) == []
-    assert list(user.Pimages.Getall().publishImages.publishImage) == []
-    assert {each.type for each in user.Quotas.Get().quotas.quota} >= {"generation"}
-    assert user.Get().loginName == USER
-    assert image in [each.uri for each in user.Images.Getall().images.image]
+    formats = api.Users(USER).Targetformats.Getall().targetFormats.targetFormat
+    assert {each.name for each in formats} >= {"RAW", "QCOW2"}
+    assert list(api.Users(USER).Accounts.Getall().credAccounts.credAccount) == []
+    assert list(api.Users(USER).Pimages.Getall().publishImages.publishImage) == []
+    assert {each.type for each in api.Users(USER).Quotas.Get().quotas.quota} >= {"generation"}
+    assert api.Users(USER).Get().loginName == USER
+    assert image in [each.uri for each in api.Users(USER).Images.Getall().images.image]
+    assert [each.uri for each in api.Users(USER).Images.Getall(Img=[image]).images.image] == [image]
 
 
 def test_by_an_api_key(by_key: Any, sdk: Sdk, installation: Installation, image: str) -> None:
