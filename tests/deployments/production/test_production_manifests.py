@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from deployments.gateway.wire import UForgeError
+from deployments.gateway.wire.documents import parse
 from tests.servers.manifests import MANIFESTS
 
 _BIN = Path(sys.executable).parent
@@ -80,3 +82,22 @@ def test_a_container_has_what_an_installation_has() -> None:
     assert re.findall(r"^(?:ARG BASE|FROM)[= ](\S+)", text, re.MULTILINE) == ["debian:bookworm-slim", *["${BASE}"] * 2]
     assert "--require-hashes -r requirements.lock" in text
     assert "index-url" not in text
+
+
+def test_the_proxy_of_the_gateway_speaks_as_the_gateway_does() -> None:
+    """While no gateway answers clients get the document of an error; what is too long the gateway itself refuses."""
+    text = (MANIFESTS / "gateway.nginx.conf").read_text("utf-8")
+    (body,) = re.findall("return 503 '(.*)';", text)
+    told = parse(UForgeError, body.encode(), "xml")
+    assert (told.status_code, told.request_method) == (503, "$request_method")
+    assert told.localized_error_msg is not None
+    assert told.localized_error_msg.message
+    assert re.findall("client_max_body_size (.*);", text) == ["0"]
+
+
+def test_the_proxy_of_the_gateway_logs_no_query() -> None:
+    """Neither with each request nor with those that failed, which nginx logs as they came."""
+    text = (MANIFESTS / "gateway.nginx.conf").read_text("utf-8")
+    (line,) = re.findall("log_format reforge '(.*)';", text)
+    assert set(re.findall(r"\$(?:request|request_uri|args|query_string|http_referer)\b", line)) == set()
+    assert re.findall(r"error_log \S+ (\w+);", text) == ["crit"]
