@@ -6,12 +6,14 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from json import JSONDecodeError
 from typing import Any
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound, PrefectException
+from pydantic import ValidationError
 
 from blocks.catalog import Order
 from blocks.errors import NotFound, PrefectUnavailable, Refused
@@ -19,6 +21,7 @@ from blocks.model import Ticket
 from blocks.ports import Ports
 from tasks.present import run_name, run_tags
 
+_UNREACHED = "See whether its server runs, and whether PREFECT_API_URL names it"
 DEPLOYMENT = "on-demand"
 """The deployment of each flow that a ticket is handed to."""
 
@@ -54,7 +57,9 @@ def asking() -> Iterator[SyncPrefectClient]:
             raise Refused(
                 what, "See whether it wants a password, and whether its deployments are of this version"
             ) from None
-        raise PrefectUnavailable(what, "See whether its server runs, and whether PREFECT_API_URL names it") from None
+        raise PrefectUnavailable(what, _UNREACHED) from None
+    except (ValidationError, JSONDecodeError):  # such as the page of a proxy
+        raise PrefectUnavailable("What answers at the Prefect API's address is not Prefect", _UNREACHED) from None
 
 
 def _run(client: SyncPrefectClient, ticket: Ticket, order: Order, blocks: Mapping[str, str | None]) -> FlowRun:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from threading import Event
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Event, Thread
 
 import pytest
 
@@ -86,3 +87,34 @@ def test_only_its_own(starter: Starter, prefect: _Prefect, made: Made, live: int
     prefect.trouble = None
     wait_until(lambda: prefect.taken == [ticket.id], "the ticket is handed over")
     assert prefect.ports.catalog.tickets.get(live).flow_run is None
+
+
+class _Page(BaseHTTPRequestHandler):
+    """Answers everything with a page, as a proxy does whose server is away."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>Back soon</html>")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing of it."""
+
+
+def test_a_page_in_the_place_of_prefect() -> None:
+    """It counts as Prefect being away, so that it is asked again."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415 - heavy
+
+    from tasks.dispatch import asking  # noqa: PLC0415
+
+    with HTTPServer(("127.0.0.1", 0), _Page) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/api"
+            with temporary_settings({PREFECT_API_URL: url}), pytest.raises(PrefectUnavailable), asking() as client:
+                client.read_deployment_by_name("generate-image/on-demand")
+        finally:
+            server.shutdown()
+            thread.join()
