@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import shutil
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,8 +12,6 @@ import psutil
 from filelock import FileLock, Timeout
 
 from blocks import liveness
-
-_DAY = 24 * 60 * 60.0
 
 
 def found(home: Path) -> dict[Path, str]:
@@ -29,11 +26,11 @@ def found(home: Path) -> dict[Path, str]:
 
 
 def stale(home: Path) -> dict[Path, str]:
-    """Likewise what no attempt tells of: unpacked tools and index objects that nobody finished within a day."""
+    """Likewise what no attempt tells of: tools and index objects that a dead process was unpacking, unfinished locks."""
     halves = (*home.glob("cache/tools/partial-*"), *home.glob("cache/index/partial-*"))
     locks = (path for path in home.glob("attempts/*-*.*") if path.suffix != ".lock")
     return {
-        **{path: f"half-made entry {path.name}" for path in halves if _old(path)},
+        **{path: f"half-made entry {path.name}" for path in halves if _deserted(path.name.split("-")[1])},
         **{path: f"unfinished lock {path.name}" for path in locks if _deserted(path.suffix[1:])},
     }
 
@@ -68,12 +65,6 @@ def _dead(home: Path, name: str) -> bool:
 
 def _deserted(process: str) -> bool:
     return process.isdigit() and not psutil.pid_exists(int(process))
-
-
-def _old(path: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        return time.time() - path.stat().st_mtime > _DAY
-    return False
 
 
 def _free(path: Path) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
 import shutil
 import tarfile
 import time
@@ -82,7 +83,7 @@ class Builder:
     def resolve(self, recipe: Recipe, parent: Lock | None, job: Job) -> Resolution:
         """The recipe's lock in the archive's present state; its index object is kept for the stage rootfs."""
         resolution = resolve(recipe, parent, self._archive, job)
-        partial = self._index / f"partial-{uuid.uuid4().hex}"
+        partial = self._index / f"partial-{os.getpid()}-{uuid.uuid4().hex}"
         partial.write_bytes(resolution.index)
         partial.rename(self._index / resolution.lock.index)
         for old in sorted(self._index.iterdir(), key=lambda path: path.stat().st_mtime)[:-_INDEXES]:

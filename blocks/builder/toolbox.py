@@ -50,7 +50,7 @@ class Toolbox:
         return tree
 
     def _unpack(self, tools: Sequence[Package], tree: Path, pool: Pool, job: Job) -> None:
-        partial = self._folder / f"partial-{uuid.uuid4().hex}"
+        partial = self._folder / f"partial-{os.getpid()}-{uuid.uuid4().hex}"
         for name in _LINKS:
             (partial / "usr" / name).mkdir(parents=True)
             (partial / name).symlink_to(f"usr/{name}")
