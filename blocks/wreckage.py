@@ -26,7 +26,7 @@ def found(home: Path) -> dict[Path, str]:
 
 
 def stale(home: Path) -> dict[Path, str]:
-    """Likewise what no attempt tells of: tools and index objects that a dead process was unpacking, unfinished locks."""
+    """Likewise what no attempt tells of: tools and index objects that dead processes had in work, unfinished locks."""
     halves = (*home.glob("cache/tools/partial-*"), *home.glob("cache/index/partial-*"))
     locks = (path for path in home.glob("attempts/*-*.*") if path.suffix != ".lock")
     return {
