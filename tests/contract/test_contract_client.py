@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,12 @@ def api(sdk: Sdk, installation: Installation) -> Any:
 
 
 @pytest.fixture
-def by_key(sdk: Sdk, installation: Installation) -> Any:
+def by_key(sdk: Sdk, installation: Installation) -> Iterator[Any]:
     """The client with an API key instead."""
     key = installation.ports.catalog.keys.create(USER, "client")
     pair = {"publickey": key.public, "secretkey": key.secret.get_secret_value()}
-    return sdk.application.Api(installation.address, USER, None, apikeys=pair)
+    yield sdk.application.Api(installation.address, USER, None, apikeys=pair)
+    installation.ports.catalog.keys.delete(USER, key.id)
 
 
 class _Images:

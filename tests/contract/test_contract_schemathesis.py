@@ -46,8 +46,7 @@ class World:
             self.appliance = catalog.appliances.add(_USER, APPLIANCE)
         if self.image not in {row.ticket.id for row in catalog.images.list(_USER, self.appliance).rows}:
             self.image = catalog.tickets.adopt(record(self.appliance), has_file=True).id
-        if self.key not in {each.id for each in catalog.keys.list(_USER)}:
-            self.key = catalog.keys.create(_USER).id
+        self.key = next((each.id for each in catalog.keys.list(_USER)), 0) or catalog.keys.create(_USER).id
         numbers = {"aid": self.appliance, "itid": self.image, "akid": self.key, "ipid": self.appliance}
         return {**numbers, "osid": self.appliance, "tfid": 1, "tpid": 1, "oid": "1", "uid": _USER}
 
