@@ -21,14 +21,14 @@ def sdk(tmp_path_factory: pytest.TempPathFactory) -> Sdk:
         return load(folder / "sdk")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """An installation with everything running, for all tests of one process."""
+    """An installation with everything running, for all tests of one process, and gone with the last of them."""
     with working(tmp_path_factory.mktemp("installation")) as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def image(installation: Installation) -> str:
     """The URI of a complete image, really built; whoever uses it leaves it as it is."""
     made = installation.client().post(installation.images())
