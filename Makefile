@@ -16,7 +16,7 @@ demo: .setup-run .setup-python
 # Every test: words, catalog, store, builder, flows on a real Prefect server, images that boot under QEMU.
 # A process for each core, to which the modules go one by one (tests/conftest.py). Some tests only: make test ARGUMENTS='tests/blocks -k key'
 test: .setup-run .setup-test .setup-python
-	@$(VENV)/pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGUMENTS)
+	@$(VENV)/pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGUMENTS)
 
 # Lint, format, types, floors.
 check: .setup-python

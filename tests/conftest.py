@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.servers.postgresql import Postgresql, serving
 
 _LONG = {"contract", "faults", "flows"}
-_INSTALLATIONS = {"contract": "installation", "faults": "site"}
+_TOGETHER = {"contract", "faults"}
 
 
-@pytest.hookimpl(tryfirst=True)
+class _Rooms(LoadScopeScheduling):
+    """A module is run by one process, and so is a room whose modules share an installation."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        room = Path(module).parent
+        return str(room) if room.name in _TOGETHER else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """How the processes of this run share its tests."""
+    return _Rooms(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The rooms of long modules come first, so that processes that share the work end together.
-
-    A module is run by one process, and so is all that shares an installation.
-    """
+    """The rooms of long modules come first, so that processes that share the work end together."""
     items.sort(key=lambda item: item.path.parent.name not in _LONG)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _group(item: pytest.Item) -> str:
-    room = item.path.parent.name
-    shared = _INSTALLATIONS.get(room) in getattr(item, "fixturenames", ())
-    return room if shared else "/".join(item.path.parts[-4:])
 
 
 @pytest.fixture(scope="session")
