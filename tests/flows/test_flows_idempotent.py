@@ -77,7 +77,7 @@ def _ended(ports: Ports, before: int) -> Ticket:
 
 
 def _newest(ports: Ports) -> int:
-    return max(ticket.id for ticket in _asked_for(ports))
+    return max((ticket.id for ticket in _asked_for(ports)), default=0)
 
 
 def _asked_for(ports: Ports) -> list[Ticket]:
