@@ -108,7 +108,7 @@ def test_a_run_that_died_before_it_began_starts_again(
     ticket = _handed(ports, request_)
     monkeypatch.setattr(revive, "_START", timedelta(0))
     states: tuple[Any, ...] = (Crashed(message="killed"), Pending(), Running())
-    for state in states:
+    for state in states * 2:
         _set(ticket, state)
         assert "again" in revive.revive(ports, dry=True)[0].what
         assert _run(ticket).state.type == state.type
