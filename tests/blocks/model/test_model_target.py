@@ -50,7 +50,7 @@ def test_a_target_of_another_format_or_of_none_is_refused(wrong: dict[str, str])
     with pytest.raises(InvalidInput, match="target"):
         Recipe.parse({**_recipe().document(), **wrong})
     with pytest.raises(InvalidInput, match="target"):
-        FirstGeneration.parse({"user": "alice", "appliance": 1, **wrong})
+        FirstGeneration.parse({"user": "alice", "appliance": 1, "format": "qcow2", **wrong})
 
 
 def test_a_first_generation_keeps_what_it_was_known_by() -> None:
