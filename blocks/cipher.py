@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import functools
 import secrets
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from pydantic import SecretStr
 
 from blocks.errors import InvalidInput, MachineUnfit
+from blocks.once import made_once
 from blocks.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,18 +67,4 @@ class Cipher:
         """What the file says, which one of several who miss it at the same time makes."""
         if self._file is None:
             raise MachineUnfit("There is no key to encrypt secrets with", f"Set REFORGE_SECRET_KEY. {_HINT}")
-        if not self._file.exists():
-            _make(self._file)
-        return self._file.read_text("ascii")
-
-
-def _make(file: Path) -> None:
-    partial = file.with_name(f"{file.name}-{uuid.uuid4().hex}")
-    partial.touch(mode=0o600)
-    try:
-        partial.write_bytes(base64.b64encode(secrets.token_bytes(32)) + b"\n")
-        file.hardlink_to(partial)
-    except FileExistsError:
-        pass
-    finally:
-        partial.unlink()
+        return made_once(self._file, base64.b64encode(secrets.token_bytes(32)).decode() + "\n", mode=0o600)

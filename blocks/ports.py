@@ -11,6 +11,7 @@ from typing import Self
 from blocks.builder import Builder
 from blocks.catalog import Catalog
 from blocks.cipher import Cipher
+from blocks.once import made_once
 from blocks.settings import Settings
 from blocks.sharing import Sharing
 from blocks.store import Store, open_store
@@ -51,7 +52,7 @@ class Ports:
             keeper=store,
             library=sharing,
         )
-        return cls(home, _identity(home), catalog, store, builder, sharing)
+        return cls(home, made_once(home / "identity", uuid.uuid4().hex), catalog, store, builder, sharing)
 
     def __enter__(self) -> Self:
         return self
@@ -60,17 +61,3 @@ class Ports:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.catalog.close()
-
-
-def _identity(home: Path) -> str:
-    path = home / "identity"
-    if not path.exists():
-        partial = home / f"identity-{uuid.uuid4().hex}"
-        partial.write_text(uuid.uuid4().hex, "utf-8")
-        try:
-            path.hardlink_to(partial)
-        except FileExistsError:
-            pass
-        finally:
-            partial.unlink()
-    return path.read_text("utf-8")

@@ -9,10 +9,13 @@ the meaning from the character after it.
 from __future__ import annotations
 
 import functools
+import operator
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from blocks.errors import InvalidInput
 
@@ -21,6 +24,17 @@ if TYPE_CHECKING:
 
 Operator = Literal["==", "!=", "=lt=", "=le=", "=gt=", "=ge="]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
+COMPARE: Mapping[Operator, Callable[[Any, Any], Any]] = MappingProxyType(
+    {
+        "==": operator.eq,
+        "!=": operator.ne,
+        "=lt=": operator.lt,
+        "=le=": operator.le,
+        "=gt=": operator.gt,
+        "=ge=": operator.ge,
+    }
+)
+"""What each operator compares two values by, or a column with one."""
 LENGTH = 2000
 COMPARISONS = 50
 DEPTH = 10

@@ -139,6 +139,12 @@ class Images:
             found = find(connection, query, search, SELECTORS, TICKETS.c.id)
             return Page(tuple(map(_image, found.rows)), found.total)
 
+    def numbers(self, owner: str, appliance: int) -> tuple[int, ...]:
+        """The numbers of the owner's images of the appliance, oldest first."""
+        query = select(TICKETS.c.id).where(SHOWN, TICKETS.c.owner == owner, TICKETS.c.appliance == whole(appliance))
+        with self._database.reading() as connection:
+            return tuple(connection.scalars(query.order_by(TICKETS.c.id)))
+
     def packages(self, number: int) -> tuple[Package, ...]:
         """The image's packages; none until they are resolved."""
         with self._database.reading() as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,20 +31,12 @@ from sqlalchemy.sql.expression import FunctionElement
 
 from blocks.catalog import fiql
 from blocks.catalog.database import whole
-from blocks.catalog.fiql import Comparison, Condition, Operator, Some
+from blocks.catalog.fiql import COMPARE, Comparison, Condition, Some
 from blocks.errors import InvalidInput
 from blocks.model import Search
 from blocks.model.search import Page
 
 Compare = Callable[[ColumnElement[Any], Comparison], ColumnElement[bool]]
-_COMPARE: dict[Operator, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "=lt=": operator.lt,
-    "=le=": operator.le,
-    "=gt=": operator.gt,
-    "=ge=": operator.ge,
-}
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 _MILLISECOND = 0.001
 _ROUNDING = 0.000_000_5
@@ -157,9 +148,9 @@ def _order(search: Search, selectors: Mapping[str, Selector], key: ColumnElement
 def _text(column: ColumnElement[str], comparison: Comparison) -> ColumnElement[bool]:
     pattern = comparison.pattern
     if comparison.operator not in ("==", "!="):
-        return type_coerce(_COMPARE[comparison.operator](Bytewise(column), _plain(comparison, "a text")), Boolean)
+        return type_coerce(COMPARE[comparison.operator](Bytewise(column), _plain(comparison, "a text")), Boolean)
     if len(pattern) == 1:
-        return type_coerce(_COMPARE[comparison.operator](column, pattern[0]), Boolean)
+        return type_coerce(COMPARE[comparison.operator](column, pattern[0]), Boolean)
     like = "%".join(re.sub(r"([!%_])", r"!\1", part) for part in pattern)
     glob = "*".join(re.sub(r"([*?\[])", r"[\1]", part) for part in pattern)
     found = Like(column, literal(like), literal(glob))
@@ -171,7 +162,7 @@ def _number(column: ColumnElement[int], comparison: Comparison) -> ColumnElement
     value = _plain(comparison, allowed)
     if not re.fullmatch("-?[0-9]{1,18}", value):
         raise ValueError(allowed)
-    found: ColumnElement[bool] = _COMPARE[comparison.operator](column, whole(int(value)))
+    found: ColumnElement[bool] = COMPARE[comparison.operator](column, whole(int(value)))
     return found
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from blocks.model import grammar
 from blocks.model.policy import Policy
-from blocks.model.words import Words
+from blocks.model.words import Words, unset
 
 _DEBIAN = "Debian"
 
@@ -95,11 +95,6 @@ class Keyboard(Words):
         return self
 
 
-def _unset(value: object) -> bool:
-    """Whether a field that came later is left out, so that older documents keep their bytes and their digests."""
-    return value is None
-
-
 class InstallProfile(Words):
     """How it is installed. Sizes are in MiB, as in UForge. Without `locale` or `keyboard` nothing is set."""
 
@@ -108,8 +103,8 @@ class InstallProfile(Words):
     swap_size: grammar.Mebibytes = 0
     hostname: grammar.Hostname = "localhost"
     timezone: grammar.TimeZone = "Etc/UTC"
-    locale: grammar.Locale | None = Field(default=None, exclude_if=_unset)
-    keyboard: Keyboard | None = Field(default=None, exclude_if=_unset)
+    locale: grammar.Locale | None = Field(default=None, exclude_if=unset)
+    keyboard: Keyboard | None = Field(default=None, exclude_if=unset)
     network: Literal["dhcp", "none"] = "dhcp"
     users: Annotated[tuple[User, ...], grammar.once("name")] = ()
     kernel_command_line: tuple[grammar.KernelArgument, ...] = ()

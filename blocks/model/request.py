@@ -11,11 +11,7 @@ from blocks.model import grammar
 from blocks.model.policy import Policy
 from blocks.model.recipe import check_target
 from blocks.model.target import TARGETS, Format, TargetName
-from blocks.model.words import Words
-
-
-def _unset(value: object) -> bool:
-    return value is None
+from blocks.model.words import Words, unset
 
 
 class Request(Words):
@@ -54,9 +50,9 @@ class FirstGeneration(Request):
     target: TargetName | None = Field(default=None, exclude_if=not_)
     simulated: bool = Field(default=False, exclude_if=not_)
     check_dependencies: bool = Field(default=False, exclude_if=not_)
-    disk_size: grammar.Mebibytes | None = Field(default=None, exclude_if=_unset)
-    memory_size: grammar.Mebibytes | None = Field(default=None, exclude_if=_unset)
-    swap_size: grammar.Mebibytes | None = Field(default=None, exclude_if=_unset)
+    disk_size: grammar.Mebibytes | None = Field(default=None, exclude_if=unset)
+    memory_size: grammar.Mebibytes | None = Field(default=None, exclude_if=unset)
+    swap_size: grammar.Mebibytes | None = Field(default=None, exclude_if=unset)
 
     @model_validator(mode="before")
     @classmethod

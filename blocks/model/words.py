@@ -42,6 +42,11 @@ class Words(BaseModel):
             raise InvalidInput(*_explain(error, where or cls.__name__)) from None
 
 
+def unset(value: object) -> bool:
+    """Whether a field that came later is left out, so that older documents keep their bytes and their digests."""
+    return value is None
+
+
 def canonical(data: Any) -> bytes:
     """The RFC 8785 bytes of plain JSON data."""
     return rfc8785.dumps(data)

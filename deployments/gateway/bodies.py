@@ -10,8 +10,8 @@ from deployments.gateway.negotiation import sent
 from deployments.gateway.refusals import Rejected
 from deployments.gateway.wire.documents import parse
 from deployments.gateway.wire.elements import Document
+from deployments.gateway.wire.unfit import LIMIT
 
-_LIMIT = 1024 * 1024
 _Document = TypeVar("_Document", bound=Document)
 
 
@@ -20,9 +20,9 @@ async def _read(request: Request) -> bytes:
     async for part in request.stream():
         parts.append(part)
         size += len(part)
-        if size > _LIMIT:
+        if size > LIMIT:
             raise Rejected(
-                f"The body has more than {_LIMIT} bytes", "Send less", status=413, headers={"Connection": "close"}
+                f"The body has more than {LIMIT} bytes", "Send less", status=413, headers={"Connection": "close"}
             )
     return b"".join(parts)
 

@@ -9,9 +9,8 @@ from starlette.responses import Response
 
 from deployments.gateway.authorisation import house
 from deployments.gateway.house import House
-from deployments.gateway.metrics import CONTENT_TYPE
+from deployments.gateway.metrics import CONTENT_TYPE, NOTHING
 
-_NOTHING = "0" * 64
 Watched = Annotated[House, Depends(house)]
 router = APIRouter(include_in_schema=False)
 
@@ -26,7 +25,7 @@ async def healthz() -> Response:
 def readyz(found: Watched) -> Response:
     """Whether catalog and store answer; raises Unavailable."""
     found.ports.catalog.organizations.list()
-    found.ports.store.has(_NOTHING)
+    found.ports.store.has(NOTHING)
     return Response("ready\n", media_type="text/plain")
 
 

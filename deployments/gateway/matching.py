@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from blocks.catalog import fiql
-from blocks.catalog.fiql import Comparison, Condition, Some
+from blocks.catalog.fiql import COMPARE, Comparison, Condition, Some
 from blocks.errors import InvalidInput
 from deployments.gateway.wire import values
 from deployments.gateway.wire.elements import Document, elements
 
-_COMPARE: MappingProxyType[str, Callable[[Any, Any], bool]] = MappingProxyType(
-    {
-        "==": operator.eq,
-        "!=": operator.ne,
-        "=lt=": operator.lt,
-        "=le=": operator.le,
-        "=gt=": operator.gt,
-        "=ge=": operator.ge,
-    }
-)
 _Document = TypeVar("_Document", bound=Document)
 
 
@@ -57,7 +45,7 @@ def _compared(document: Document, comparison: Comparison, query: str) -> bool:
         raise fiql.refused(query, comparison, f"{comparison.selector} is allowed with a value: {error}") from None
     if len(comparison.pattern) > 1 and comparison.operator in ("==", "!="):
         return _like(str(value), comparison.pattern) is (comparison.operator == "==")
-    return wanted is not None and _COMPARE[comparison.operator](value, wanted)
+    return wanted is not None and COMPARE[comparison.operator](value, wanted)
 
 
 def _leaf(document: Document, selector: str) -> str | int:

@@ -22,7 +22,8 @@ from blocks.model.ticket import ORDER, TERMINAL
 from blocks.ports import Ports
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-_NOTHING = "0" * 64
+NOTHING = "0" * 64
+"""What no file is named."""
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600)
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -64,20 +65,20 @@ class Installation(Collector):
         """Look it up; a server that doesn't answer has no latency and is told to be down."""
         up = GaugeMetricFamily("reforge_up", "Whether it answers", labels=["server"])
         took = GaugeMetricFamily("reforge_latency_seconds", "How long it took to answer", labels=["server"])
+        states: dict[str, int] = {}
         asked: dict[str, Callable[[], object]] = {
-            "catalog": self._census.states,
-            "store": lambda: self._store.has(_NOTHING),
+            "catalog": lambda: states.update(self._census.states()),
+            "store": lambda: self._store.has(NOTHING),
         }
-        for server, ask in asked.items():
-            seconds = _seconds(ask)
-            up.add_metric([server], seconds is not None)
-            if seconds is not None:
-                took.add_metric([server], seconds)
-                yield from self._counted() if server == "catalog" else ()
+        seconds = {server: _seconds(ask) for server, ask in asked.items()}
+        for server, each in seconds.items():
+            up.add_metric([server], each is not None)
+            if each is not None:
+                took.add_metric([server], each)
         yield from (up, took)
+        yield from self._counted(states) if seconds["catalog"] is not None else ()
 
-    def _counted(self) -> Iterator[Metric]:
-        states = self._census.states()
+    def _counted(self, states: dict[str, int]) -> Iterator[Metric]:
         tickets = GaugeMetricFamily("reforge_tickets", "Image tickets by state", labels=["state"])
         for state in (*ORDER, *sorted(TERMINAL - {*ORDER})):
             tickets.add_metric([state], states.get(state, 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -99,14 +99,18 @@ def _serve_again(ports: Ports, told: threading.Event, address: str) -> None:
             with serving(ports) as (names, broken):
                 tell(f"Serving {', '.join(names)}. {_where(address)} (Ctrl-C ends it)")
                 served_before = True
-                while not told.wait(_MOMENT) and not broken():
-                    pass
+                _wait(told, broken)
                 tell("Ending …" if told.is_set() else "The runner has ended")
         except PrefectUnavailable as error:
             if not served_before:
                 raise
             tell(str(error))
             told.wait(_PAUSE)
+
+
+def _wait(told: threading.Event, broken: Callable[[], bool]) -> None:
+    while not told.wait(_MOMENT) and not broken():
+        pass
 
 
 @contextmanager

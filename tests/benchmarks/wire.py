@@ -163,18 +163,23 @@ def _read(connection: HTTPConnection, path: str, headers: dict[str, str]) -> int
     return size
 
 
+def _rate(url: str) -> float:
+    """The megabytes a second of one download."""
+    with _asking(url) as ask:
+        began = time.perf_counter()
+        assert ask() == _FILE
+        return _FILE / 1e6 / (time.perf_counter() - began)
+
+
 def _downloads(folder: Path, address: str, image: str) -> Table:
     """The same bytes by both, in turn; the best of each counts."""
     files = (path for path in (folder / "sqlite" / "home" / "store").rglob("*") if path.is_file())
     stored = next(path for path in files if path.stat().st_size == _FILE)
     rates: dict[str, list[float]] = {"ours": [], "nginx": []}
     with nginx(folder / "nginx", stored.parent) as usual:
-        for _ in range(_ROUNDS):
-            for name, url in (("ours", f"{address}/{image}/downloads"), ("nginx", f"{usual}/{stored.name}")):
-                with _asking(url) as ask:
-                    began = time.perf_counter()
-                    assert ask() == _FILE
-                    rates[name].append(_FILE / 1e6 / (time.perf_counter() - began))
+        both = {"ours": f"{address}/{image}/downloads", "nginx": f"{usual}/{stored.name}"}
+        for name in [*both] * _ROUNDS:
+            rates[name].append(_rate(both[name]))
     ours, theirs = max(rates["ours"]), max(rates["nginx"])
     table = Table("download", "ours, MB/s", "nginx, MB/s", "ours / its")
     table.add_row(f"{_FILE // 10**6} MB on the loopback", f"{ours:.0f}", f"{theirs:.0f}", f"{ours / theirs:.2f}")

@@ -8,7 +8,7 @@ import socketserver
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 _PIECE = 65536
@@ -40,15 +40,16 @@ class _Connection(socketserver.BaseRequestHandler):
             ready.register(self.request, selectors.EVENT_READ, (server, "sent"))
             passed = {"received": 0, "sent": 0}
             cuts = self.server.cuts
-            try:
-                while not self.server.ending.is_set():
-                    if self.server.cuts != cuts:
-                        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                        return
-                    if not all(self._pass(key, passed) for key, _ in ready.select(0.05)):
-                        return
-            except OSError:  # the other side has cut it
-                return
+            with suppress(OSError):  # the other side has cut it
+                while not self._is_cut(cuts) and all(self._pass(key, passed) for key, _ in ready.select(0.05)):
+                    pass
+
+    def _is_cut(self, cuts: int) -> bool:
+        """Whether the relay ends, or all that were there before so many cuts were reset: then this one is."""
+        if self.server.cuts != cuts:
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            return True
+        return self.server.ending.is_set()
 
     def _pass(self, key: selectors.SelectorKey, passed: dict[str, int]) -> bool:
         """Hand one piece over; false at the end, after a reset if it is one of ours."""

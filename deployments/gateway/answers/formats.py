@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from blocks.builder.archive import SUITES
 from blocks.model.target import PLATFORMS, TargetFormat, TargetPlatform, taken_by
 from deployments.gateway import wire
 from deployments.gateway.answers import uris
 from deployments.gateway.answers.sealing import sealed
 
 _KEPT = 256
-SUITES = (("bookworm", "12", 1), ("trixie", "13", 2))
-"""The distribution's suites that the builder knows, with version and id."""
+_VERSIONS = {"bookworm": "12", "trixie": "13"}
 
 
 @lru_cache(_KEPT)
@@ -71,8 +71,12 @@ def target_platform(platform: TargetPlatform, organization: str) -> wire.TargetP
     )
 
 
-def distribution(suite: str, version: str, number: int) -> wire.Distribution:
-    """A suite that appliances can be made of."""
+def distributions() -> tuple[wire.Distribution, ...]:
+    """The suites that the builder knows, of which appliances can be made."""
+    return tuple(_distribution(suite, _VERSIONS[suite], number) for number, suite in enumerate(SUITES, 1))
+
+
+def _distribution(suite: str, version: str, number: int) -> wire.Distribution:
     return sealed(
         wire.Distribution(
             db_id=number,

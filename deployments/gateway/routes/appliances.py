@@ -36,7 +36,7 @@ def get_all(visit: Owner) -> Response:
 def get(visit: Owner, aid: Number) -> Response:
     """One appliance with its profiles, and the addresses of its images."""
     stored = owned.appliance(visit, aid)
-    images = [row.ticket.id for row in visit.ports.catalog.images.list(visit.uid, aid).rows]
+    images = visit.ports.catalog.images.numbers(visit.uid, aid)
     return read(visit.request, answer(stored, visit.account.organization, images))
 
 

@@ -57,8 +57,7 @@ def get_formats(visit: Owner) -> Response:
 @router.get("/users/{uid}/distros", **operation("userOS_getAll", "distributions", "page", errors=(400,)))
 def get_distributions(visit: Owner) -> Response:
     """The distributions that appliances can be made of."""
-    found = tuple(formats.distribution(*each) for each in formats.SUITES)
-    return read(visit.request, listed(wire.Distributions, *paged(visit.request, found)))
+    return read(visit.request, listed(wire.Distributions, *paged(visit.request, formats.distributions())))
 
 
 @router.get("/orgs/{oid}/formats", **operation("primitiveFormat_getAll", "imageFormats", "page", errors=(400,)))

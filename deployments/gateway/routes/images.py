@@ -47,7 +47,7 @@ def get_all(visit: Owner, aid: Number) -> Response:
 def delete_all(visit: Owner, aid: Number) -> Response:
     """Delete every image of the appliance, those that are being made, too."""
     owned.appliance(visit, aid)
-    numbers = [row.ticket.id for row in visit.ports.catalog.images.list(visit.uid, aid).rows]
+    numbers = visit.ports.catalog.images.numbers(visit.uid, aid)
     deletion.delete_all(visit.ports, numbers, _WHY.format(visit.uid))
     return done()
 

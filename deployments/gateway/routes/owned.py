@@ -23,5 +23,5 @@ def image(visit: Visit, appliance: int, number: int) -> ImageRow:
     row = ports.catalog.images.get(visit.uid, appliance, number)
     if row.ticket.terminal or not row.ticket.attempt:
         return row
-    ports.catalog.attempts.settle(number, liveness.judge(ports.home, ports.home_id))
-    return ports.catalog.images.get(visit.uid, appliance, number)
+    settled = ports.catalog.attempts.settle(number, liveness.judge(ports.home, ports.home_id))
+    return row if settled == row.ticket else ports.catalog.images.get(visit.uid, appliance, number)

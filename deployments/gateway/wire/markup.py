@@ -44,9 +44,11 @@ class _Handler(XmlEventHandler):
 
 
 def _made(kind: type, values: dict[str, Any]) -> Any:
-    """A document without those values that were sent blank."""
-    text = {element.attribute for element in elements(kind) if element.kind is str}
-    return kind(**{name: value for name, value in values.items() if value != "" or name in text})
+    """A document without those values that were sent blank; a blank text is one, also among several."""
+    text = {element.attribute: element.many for element in elements(kind) if element.kind is str}
+    given = {name: value for name, value in values.items() if value != "" or name in text}
+    several = {name: tuple(each or "" for each in value) for name, value in given.items() if text.get(name)}
+    return kind(**given | several)
 
 
 _CONTEXT = _Context()

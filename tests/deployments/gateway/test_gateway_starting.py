@@ -35,6 +35,8 @@ class _Prefect:
             raise self.trouble
         if number == self.refused:
             raise InvalidInput("Its recipe can't be read")
+        if ports.catalog.tickets.get(number).terminal:  # those are left alone, as `dispatch` says
+            return
         self.taken.append(number)
         ports.catalog.tickets.set_flow_run(number, f"run-{number}")
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks.errors import Malformed
-from deployments.gateway.wire import Image, PublishImage
+from deployments.gateway.wire import Image, LocalizedMessage, ParameterItems, PublishImage, UForgeError
 from deployments.gateway.wire.documents import Media, parse, render
 from deployments.gateway.wire.elements import KINDS, Document
 from tests.deployments.gateway.wire.making import CONCRETE, PATIENT, STANDING, documents, filled
@@ -84,6 +84,14 @@ def test_complete_round_trip(kind: type[Document], media: Media) -> None:
     """A document with every element is read back equal."""
     written = filled(kind)
     assert parse(_family(kind), render(written, media), media) == written
+
+
+@pytest.mark.parametrize("media", _MEDIA)
+def test_blank_among_several(media: Media) -> None:
+    """A text that says nothing keeps its place among others."""
+    written = LocalizedMessage(parameters=ParameterItems(parameter=("", "a", "")))
+    error = UForgeError(localized_error_msg=written)
+    assert parse(UForgeError, render(error, media), media) == error
 
 
 @settings(PATIENT, max_examples=150)
