@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from blocks.builder import Built, filename, packing
 from blocks.errors import Contradiction
-from blocks.model import ImageFile, Lock
+from blocks.model import ImageFile, Lock, Package
 from blocks.planning import Prior, Prospect
 from blocks.store import Blob
 from tasks import present
@@ -14,6 +15,7 @@ from tasks.attempt import Attempt
 from tasks.step import step
 
 _TRIES = 3
+_TOGETHER = 8
 
 
 @step("upload", minutes=120, tag="store")
@@ -51,11 +53,18 @@ def _stored(attempt: Attempt, prospect: Prospect, packed: Built, key: str, worki
 def kept(attempt: Attempt, lock: Lock) -> dict[str, int]:
     """The lock's package files and its index object, in the store: `exact` needs them when the archive has none."""
     ports = attempt.ports
-    packages = (*lock.packages, *lock.tools)
-    blobs = {package.sha256: package.size for package in packages if ports.store.has(package.sha256)}
-    for sha256, path in ports.builder.package(lock):
+    packages = {package.sha256: package for package in (*lock.packages, *lock.tools)}
+    paths = dict(ports.builder.package(lock))
+
+    def held(package: Package) -> int | None:
         attempt.stop.check()
-        blobs[sha256] = ports.store.put_package(path, sha256, attempt.stop.check).size
+        if (path := paths.get(package.sha256)) is not None:
+            return ports.store.put_package(path, package.sha256, attempt.stop.check).size
+        return package.size if ports.store.has(package.sha256) else None
+
+    with ThreadPoolExecutor(_TOGETHER, "package") as threads:  # each takes some requests, and waits for them
+        sizes = zip(packages, threads.map(held, packages.values()), strict=True)
+        blobs = {sha256: size for sha256, size in sizes if size is not None}
     if (index := ports.builder.index(lock)) is not None:
         blob = ports.store.put(index)
         blobs[blob.sha256] = blob.size

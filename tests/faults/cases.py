@@ -211,7 +211,9 @@ def revive(site: Installation) -> None:
 
 def run(site: Installation, known: Reference, *faults: Fault) -> Outcome:
     """One generation with its faults, in the order of their stages; what doesn't come about is wrong with it."""
-    if faults[0][1] != "upload":  # an image that was shared when it was made is there already
+    if faults[0][1] == "upload":  # whoever makes the image shares it, and it is stored already
+        site.equalise("checkpoints/pack/*", ["checkpoints"])
+    else:
         site.wipe()
     began = time.monotonic()
     name = ", ".join(f"{target} at {stage}" for target, stage in faults)

@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -240,11 +240,11 @@ class Installation:
                 self.ports.store.remove(sha256)
                 catalog.blobs.forget(sha256)
 
-    def equalise(self) -> None:
-        """Give every worker the packages and tools that one of them has fetched."""
-        full = max(self.workers, key=lambda worker: len(list((worker.home / "cache").glob("pool/*/*"))))
+    def equalise(self, told_by: str = "pool/*/*", caches: Iterable[str] = _CACHES) -> None:
+        """Give every worker what one of them has most of: the packages and tools that it has fetched."""
+        full = max(self.workers, key=lambda worker: len(list((worker.home / "cache").glob(told_by))))
         for worker in self.workers:
-            for name in _CACHES if worker is not full else ():
+            for name in caches if worker is not full else ():
                 (worker.home / "cache" / name).mkdir(parents=True, exist_ok=True)
                 argv = ["cp", "-a", f"{full.home}/cache/{name}/.", f"{worker.home}/cache/{name}"]
                 subprocess.run(argv, check=True)
