@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import itertools
 import signal
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from tests.faults import table
 from tests.faults.campaign import Campaign
+from tests.faults.cancels import WAYS, cancelled
 from tests.faults.cases import POINTS, TARGETS, Outcome, reference, run
 from tests.faults.installation import Installation, installed
 
@@ -41,10 +43,9 @@ def main() -> int:
 def _outcomes(site: Installation, given: argparse.Namespace) -> Iterator[Outcome]:
     known = reference(site)
     yield Outcome("undisturbed", (), "complete", 1, known.seconds)
-    for target in TARGETS:
-        for stage in POINTS:
-            if any(fnmatch.fnmatchcase(f"{target} at {stage}", pattern) for pattern in given.cases.split(",")):
-                yield run(site, known, (target, stage))
+    for what, stage in itertools.product((*TARGETS, *WAYS), POINTS):
+        if any(fnmatch.fnmatchcase(f"{what} at {stage}", pattern) for pattern in given.cases.split(",")):
+            yield cancelled(site, known, what, stage) if what in WAYS else run(site, known, (what, stage))
     if given.kills > 0:
         several = [known, *(reference(site, f"small-{place}") for place in range(2, _REFERENCES + 1))]
         yield from Campaign(site, several, given.seed).rounds(given.kills)

@@ -209,12 +209,17 @@ def revive(site: Installation) -> None:
         worker.await_ready()
 
 
-def run(site: Installation, known: Reference, *faults: Fault) -> Outcome:
-    """One generation with its faults, in the order of their stages; what doesn't come about is wrong with it."""
-    if faults[0][1] == "upload":  # whoever makes the image shares it, and it is stored already
+def ready(site: Installation, stage: str) -> None:
+    """See to it that whoever takes the next generation will work on the stage, and on all before it."""
+    if stage == "upload":  # whoever makes the image shares it, and it is stored already
         site.equalise("checkpoints/pack/*", ["checkpoints"])
     else:
         site.wipe()
+
+
+def run(site: Installation, known: Reference, *faults: Fault) -> Outcome:
+    """One generation with its faults, in the order of their stages; what doesn't come about is wrong with it."""
+    ready(site, faults[0][1])
     began = time.monotonic()
     name = ", ".join(f"{target} at {stage}" for target, stage in faults)
     stops = [arm(site, stage, known.size) for _, stage in faults]

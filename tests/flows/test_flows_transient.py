@@ -34,6 +34,7 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.flow, pytest.mark.build]
 
 _AWAY = 2.0
+_LONG = 300.0
 
 
 def _appliance(disk_size: int, profile: OSProfile | None = None) -> Appliance:
@@ -317,7 +318,7 @@ def test_a_disk_that_other_builds_have_reserved(first: Summary, api: str, ports:
 def test_a_cancel_is_heard_while_a_step_waits_for_its_next_try(
     first: Summary, ports: Ports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long the delay, the run ends within seconds as cancelled."""
+    """However long the delay, the run ends as cancelled before the next try would have been due."""
     from flows.generate import generate_image  # noqa: PLC0415
 
     assert first
@@ -328,14 +329,14 @@ def test_a_cancel_is_heard_while_a_step_waits_for_its_next_try(
         ports.catalog.tickets.cancel(ports.catalog.tickets.list()[-1].id, "the test asked for it")
         cancelled.append(time.monotonic())
 
-    monkeypatch.setattr("tasks.step.delay", lambda _tries: 60.0)
+    monkeypatch.setattr("tasks.step.delay", lambda _tries: _LONG)
     with (
         Space(ports.home / "reservations").reserved(shutil.disk_usage(ports.home).free - 10**9),
         _once_told(ports, "reserved by running builds", cancel),
     ):
         state = generate_image(USER, appliance, return_state=True)
     assert state.is_cancelled()
-    assert time.monotonic() - cancelled[0] < 10
+    assert time.monotonic() < cancelled[0] + _LONG
     assert ports.catalog.tickets.list()[-1].state == "cancelled"
 
 

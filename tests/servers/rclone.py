@@ -54,7 +54,7 @@ def rclone(folder: Path, *, certificate: Path | None = None, key: Path | None = 
 def command(folder: Path, port: int) -> list[str]:
     """The argv that serves the folder at a port of the loopback."""
     argv = [str(Path(sys.executable).parent / "rclone"), "serve", "s3", str(folder), "--config", ""]
-    return [*argv, "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS},{SECRET}", "--dir-cache-time", "1ms"]
+    return [*argv, "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS},{SECRET}", "--dir-cache-time", "100ms"]
 
 
 def free_port() -> int:
