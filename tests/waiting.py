@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-
 _FIRST, _LONGEST, _GROWTH = 0.02, 0.25, 1.2
 
 
