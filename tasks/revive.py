@@ -23,7 +23,7 @@ from tasks.dispatch import asking
 
 _START = timedelta(minutes=2)
 _MISSING = timedelta(hours=1)
-_RESTARTS = 6  # a worker may report one crash twice
+_RESTARTS = 6  # Prefect's own worker may report one crash twice
 _SHOWN = 1000
 _AGAIN = "Ticket {ticket} waits for its run after attempt {attempt}"
 
@@ -63,7 +63,9 @@ def _deeds(ports: Ports, client: SyncPrefectClient, ticket: Ticket) -> Iterator[
     elif (why := _idle(run, run.state, lost)) is not None:
         what = f"ticket {ticket.id}: run {run.id} starts again"
         message = f"{_again(ticket)}: {why}"
-        yield Deed(what, why, lambda: _waits(ports, ticket) and start_again(client, run.id, message))
+        yield Deed(
+            what, why, lambda: _waits(ports, ticket) and _stands(client, run) and start_again(client, run.id, message)
+        )
 
 
 def _missing(ports: Ports, ticket: Ticket) -> Iterator[Deed]:
@@ -121,6 +123,11 @@ def _waits(ports: Ports, ticket: Ticket) -> bool:
     """Whether it still waits: its run may have begun since it was looked at."""
     now = ports.catalog.tickets.get(ticket.id)
     return (now.state, now.attempt) == (ticket.state, ticket.attempt)
+
+
+def _stands(client: SyncPrefectClient, run: FlowRun) -> bool:
+    """Whether the run is in the state it was seen in: another machine may have started it again, and begun it."""
+    return client.read_flow_run(run.id).state_id == run.state_id
 
 
 def _told(state: State) -> str:

@@ -22,7 +22,7 @@ from blocks.ports import Ports
 from blocks.stop import StopToken
 
 _TICKET_SECONDS = 1.0
-_RUN_SECONDS = 2.0
+_RUN_SECONDS = 0.8  # a cancel in Prefect is to be heard within a second
 _RENEW_SECONDS = 10.0
 _OUTAGE_SECONDS = 600.0
 _PATIENCE = 2.0
