@@ -10,10 +10,11 @@ from blocks.model.record import Outcome
 from blocks.model.summary import Summary
 from blocks.outcome import outcome
 from blocks.planning import Prior, Prospect
+from blocks.store import Blob
 from tasks import present
 from tasks.attempt import Attempt
 from tasks.step import step
-from tasks.upload import kept
+from tasks.upload import keep
 
 
 @step("settle", minutes=5, tag="catalog")
@@ -40,16 +41,11 @@ def settle_unchanged(attempt: Attempt, start: Prior, prospect: Prospect) -> Summ
     before = start.generation
     if before is None or before.file is None:
         raise Contradiction("Nothing can be unchanged without an earlier image", "Run it with rebuild")
-    if not _completed(attempt):
-        _take(attempt, {before.file.sha256: before.file.size, **kept(attempt, prospect.lock)})
+    if not _completed(attempt) and not keep(attempt, prospect.lock, Blob(before.file.sha256, before.file.size)):
+        raise Contradiction("The file of the earlier image is being removed", "Run it again with rebuild")
     stages = tuple(stage.model_copy(update={"seconds": 0.0, "reused": True}) for stage in before.stages)
     reason = "; ".join(prospect.plan.reasons)
     return _complete(attempt, _generation(start, prospect, stages, before.file, "unchanged", reason))
-
-
-def _take(attempt: Attempt, blobs: dict[str, int]) -> None:
-    if doomed := attempt.ports.catalog.blobs.take(attempt.ticket, blobs, attempt.lease):
-        raise Contradiction(f"{len(doomed)} blobs of the earlier image are being removed", "Run it again with rebuild")
 
 
 def _generation(

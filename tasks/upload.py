@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from blocks.builder import Built, filename, packing
 from blocks.errors import Contradiction
-from blocks.model import ImageFile, Lock, Package
+from blocks.model import ImageFile, Lock
 from blocks.planning import Prior, Prospect
 from blocks.store import Blob
 from tasks import present
@@ -37,35 +37,58 @@ def upload(attempt: Attempt, start: Prior, prospect: Prospect, packed: Built) ->
 
 
 def _stored(attempt: Attempt, prospect: Prospect, packed: Built, key: str, working: Callable[[], None]) -> Blob:
-    """Store and reference all blobs; those that a delete is about to remove are removed first and stored again."""
+    """Store and reference the image and its packages; an image that a delete is about to remove is stored again."""
     ports = attempt.ports
     for _ in range(_TRIES):
         blob = ports.store.upload(packed.checkpoint.path, key, working, expected=packed.stored)
-        blobs = {blob.sha256: blob.size, **kept(attempt, prospect.lock)}
-        doomed = ports.catalog.blobs.take(attempt.ticket, blobs, attempt.lease)
-        if not doomed:
+        if keep(attempt, prospect.lock, blob):
             return blob
+        ports.catalog.blobs.remove(blob.sha256, ports.store.remove)
+    raise _contested()
+
+
+def keep(attempt: Attempt, lock: Lock, image: Blob) -> bool:
+    """Reference a stored image, its lock's package files and its index object, which are stored now.
+
+    `exact` needs them when the archive has none. The references come first, for what is referenced nobody removes;
+    those to files that neither this machine nor the store has are given up again.
+    False if the image itself is being removed, or was before it was referenced.
+    """
+    ports = attempt.ports
+    index = ports.builder.index(lock)
+    packages = {package.sha256: package.size for package in (*lock.packages, *lock.tools)}
+    blobs = {**packages, image.sha256: image.size, **({} if index is None else {lock.index: len(index)})}
+    for _ in range(_TRIES):
+        doomed = ports.catalog.blobs.take(attempt.ticket, blobs, attempt.lease)
+        if image.sha256 in doomed:
+            return False
+        if not doomed:
+            if index is not None:
+                ports.store.put(index)
+            if absent := _absent(attempt, lock):
+                ports.catalog.blobs.release(absent, attempt.lease)
+            return ports.store.has(image.sha256)
         for sha256 in doomed:
             ports.catalog.blobs.remove(sha256, ports.store.remove)
-    raise Contradiction("Blobs of the image are removed as often as they are stored", "Run it again")
+    raise _contested()
 
 
-def kept(attempt: Attempt, lock: Lock) -> dict[str, int]:
-    """The lock's package files and its index object, in the store: `exact` needs them when the archive has none."""
+def _absent(attempt: Attempt, lock: Lock) -> set[str]:
+    """Store the package files that this machine has; those of the lock that are in neither place."""
     ports = attempt.ports
-    packages = {package.sha256: package for package in (*lock.packages, *lock.tools)}
     paths = dict(ports.builder.package(lock))
 
-    def held(package: Package) -> int | None:
+    def held(sha256: str) -> bool:
         attempt.stop.check()
-        if (path := paths.get(package.sha256)) is not None:
-            return ports.store.put_package(path, package.sha256, attempt.stop.check).size
-        return package.size if ports.store.has(package.sha256) else None
+        if (path := paths.get(sha256)) is None:
+            return ports.store.has(sha256)
+        ports.store.put_package(path, sha256, attempt.stop.check)
+        return True
 
+    wanted = {package.sha256 for package in (*lock.packages, *lock.tools)}
     with ThreadPoolExecutor(_TOGETHER, "package") as threads:  # each takes some requests, and waits for them
-        sizes = zip(packages, threads.map(held, packages.values()), strict=True)
-        blobs = {sha256: size for sha256, size in sizes if size is not None}
-    if (index := ports.builder.index(lock)) is not None:
-        blob = ports.store.put(index)
-        blobs[blob.sha256] = blob.size
-    return blobs
+        return {sha256 for sha256, there in zip(wanted, threads.map(held, wanted), strict=True) if not there}
+
+
+def _contested() -> Contradiction:
+    return Contradiction("Blobs of the image are removed as often as they are stored", "Run it again")

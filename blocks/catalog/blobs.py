@@ -6,7 +6,7 @@ the same transaction, and a doomed blob can't be taken until the store has remov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, or_, select, update
 
@@ -45,6 +45,12 @@ class Blobs:
         """Give up every reference of the ticket; returns the blobs that nobody needs any more, now doomed."""
         with self._database.writing() as connection:
             return give_up(connection, ticket)
+
+    def release(self, blobs: Collection[str], lease: Lease) -> None:
+        """Give up an attempt's references to these blobs, which the store doesn't have; raises Stopped."""
+        with self._database.writing() as connection:
+            fenced(connection, lease)
+            give_up(connection, lease.ticket, BLOB_REFERENCES.c.sha256.in_(blobs))
 
     def doomed(self) -> tuple[str, ...]:
         """The blobs that the store still has to remove, for whoever finishes what a crash left."""

@@ -7,22 +7,28 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from blocks.admission import admit
 from blocks.catalog import Lease
+from blocks.catalog.tables import BLOB_REFERENCES
 from blocks.errors import CatalogUnavailable, StageFailed
-from blocks.model import Record, State, Ticket
+from blocks.model import Lock, Record, State, Ticket
 from blocks.model.request import Regeneration
 from blocks.model.summary import Summary
 from blocks.ports import Ports
 from blocks.stop import StopToken
+from blocks.store import Blob
 from tests.flows.conftest import USER
 from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from tasks.attempt import Attempt
 
 pytestmark = [pytest.mark.flow, pytest.mark.build]
 
@@ -104,22 +110,63 @@ def test_an_unchanged_image_mends_its_damaged_package_files(first: Summary, port
     ports.store.verify(package.sha256, package.size, lambda: None)
 
 
-def test_package_files_that_only_the_store_has_are_referenced_too(first: Summary, ports: Ports) -> None:
-    """A ticket whose package files have left the pool needs those in the store all the same."""
+@pytest.fixture
+def begun(first: Summary, ports: Ports) -> Iterator[Attempt]:
+    """An attempt at making the first image again."""
     from tasks.attempt import Attempt  # noqa: PLC0415
-    from tasks.upload import kept  # noqa: PLC0415
 
+    ticket, _ = admit(ports, _request(ports, first))
+    lease = ports.catalog.attempts.begin(ticket.id, ports.home_id, "run", in_process=True)
+    yield Attempt(ports, lease, StopToken())
+    ports.catalog.attempts.fail(lease, "ended by the test")
+
+
+def _referenced(ports: Ports, ticket: int) -> set[str]:
+    query = select(BLOB_REFERENCES.c.sha256).where(BLOB_REFERENCES.c.ticket == ticket)
+    with ports.catalog.database.reading() as connection:
+        return set(connection.scalars(query))
+
+
+def _made(ports: Ports, first: Summary) -> tuple[Lock, Blob]:
     record = ports.catalog.tickets.record(first.ticket)
     assert record is not None
-    lock = record.generation.lock
-    lease = Lease(ticket=first.ticket, number=1, home=ports.home_id, flow_run=None, in_process=True)
+    assert record.generation.file is not None
+    return record.generation.lock, Blob(record.generation.file.sha256, record.generation.file.size)
+
+
+def test_package_files_that_only_the_store_has_are_referenced_too(first: Summary, begun: Attempt, ports: Ports) -> None:
+    """A ticket whose package files have left the pool needs those in the store all the same; others it can't need."""
+    from tasks.upload import keep  # noqa: PLC0415
+
+    lock, image = _made(ports, first)
+    nowhere = lock.packages[0].model_copy(update={"name": "nowhere", "sha256": "0" * 64})
     gone = next(path for sha256, path in ports.builder.package(lock) if sha256 == lock.packages[0].sha256)
     aside = gone.rename(gone.with_name("aside"))
     try:
-        blobs = kept(Attempt(ports, lease, StopToken()), lock)
+        assert keep(begun, lock.model_copy(update={"packages": (*lock.packages, nowhere)}), image)
     finally:
         aside.rename(gone)
-    assert set(blobs) == {lock.index, *(package.sha256 for package in (*lock.packages, *lock.tools))}
+    there = {lock.index, image.sha256, *(package.sha256 for package in (*lock.packages, *lock.tools))}
+    assert _referenced(ports, begun.ticket) == there
+
+
+def test_an_image_that_was_removed_before_it_was_referenced_is_stored_again(
+    first: Summary, begun: Attempt, ports: Ports
+) -> None:
+    """Whether it is about to be removed, or gone already: its reference alone would be worth nothing."""
+    from tasks.upload import keep  # noqa: PLC0415
+
+    lock, _ = _made(ports, first)
+    image = ports.store.put(b"an image")
+    ports.catalog.blobs.take(begun.ticket, {image.sha256: image.size})
+    ports.catalog.blobs.release([image.sha256], begun.lease)
+    assert image.sha256 in ports.catalog.blobs.doomed()
+    assert not keep(begun, lock, image)
+    assert ports.catalog.blobs.remove(image.sha256, ports.store.remove)
+    assert not keep(begun, lock, image)
+    ports.store.put(b"an image")
+    assert keep(begun, lock, image)
+    assert image.sha256 in _referenced(ports, begun.ticket)
 
 
 def test_a_superseded_attempt_leaves_the_newer_one_alone(first: Summary, ports: Ports) -> None:

@@ -197,6 +197,7 @@ def _uses(catalog: Catalog, lease: Lease, lock: Lock, record: Record) -> list[Ca
     )
     return [
         lambda: catalog.blobs.take(lease.ticket, {"2" * 64: 1}, lease),
+        lambda: catalog.blobs.release(["2" * 64], lease),
         lambda: catalog.intents.open("key", "upload", lease.ticket, lease.number, lease),
         lambda: catalog.claims.take("1" * 64, lease),
         lambda: catalog.checkpoints.add(shared, lease),

@@ -82,6 +82,17 @@ def test_a_blob_is_doomed_when_nobody_needs_it(catalog: Catalog, order: TicketRe
     assert catalog.blobs.drop(second) == (B, C)
 
 
+def test_an_attempt_releases_what_the_store_has_not(catalog: Catalog, lease: Lease, order: TicketRequest) -> None:
+    """Only those that it names, only its own, and whatever another record needs stays."""
+    other = catalog.tickets.create(order).id
+    catalog.blobs.take(other, {B: 2})
+    catalog.blobs.take(lease.ticket, {A: 1, B: 2, C: 3}, lease)
+    catalog.blobs.release([A, B], lease)
+    assert catalog.blobs.doomed() == (A,)
+    assert catalog.blobs.drop(lease.ticket) == (C,)
+    assert catalog.blobs.drop(other) == (B,)
+
+
 def test_a_doomed_blob_cannot_be_taken_until_it_is_forgotten(catalog: Catalog, order: TicketRequest) -> None:
     """Who needs a doomed blob is told, takes the others, and may take it after the store removed it."""
     first, second = catalog.tickets.create(order).id, catalog.tickets.create(order).id
