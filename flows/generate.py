@@ -5,14 +5,12 @@ from typing import Annotated, get_args
 from prefect import flow
 from pydantic import WithJsonSchema
 
-from blocks.configured import configured
 from blocks.model import Format
 from blocks.model.request import FirstGeneration
 from blocks.model.summary import Summary
 from blocks.model.target import TargetName
-from blocks.ports import Ports
 from flows.boundary import bounded
-from tasks.attempt import answerable, attempting
+from tasks.attempt import answerable, attempting, opened
 from tasks.authorise import authorise
 from tasks.build import build
 from tasks.create import create
@@ -76,7 +74,7 @@ def generate_image(
         "the request",
     )
     with (
-        Ports.open(configured(catalog, store, builder)) as ports,
+        opened(catalog, store, builder) as ports,
         answerable(ports, resume(ports, request)) as request,
     ):
         authorise(ports, request)

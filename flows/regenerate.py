@@ -7,13 +7,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import WithJsonSchema
 
-from blocks.configured import configured
 from blocks.model import Policy
 from blocks.model.request import Regeneration
 from blocks.model.summary import Summary
-from blocks.ports import Ports
 from flows.boundary import bounded
-from tasks.attempt import answerable, attempting
+from tasks.attempt import answerable, attempting, opened
 from tasks.authorise import authorise
 from tasks.build import build
 from tasks.create import create
@@ -73,7 +71,7 @@ def regenerate_image(
     if (later := missed()) is not None:
         return Completed(name="Skipped", message=later)
     with (
-        Ports.open(configured(catalog, store, builder)) as ports,
+        opened(catalog, store, builder) as ports,
         answerable(ports, resume(ports, request)) as request,
     ):
         authorise(ports, request)

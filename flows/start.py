@@ -1,14 +1,13 @@
 """Start: have images made by the deployments, from other flows and programs, and wait for them."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TypeVar
 
 from blocks import liveness
 from blocks.admission import admit
 from blocks.configured import configured
-from blocks.errors import NotFinished, NotFound, PrefectUnavailable, ReforgeError, Refused, Stopped, Unavailable
+from blocks.errors import NotFinished, NotFound, PrefectUnavailable, ReforgeError, Refused, Stopped
 from blocks.model import Format, Policy, Ticket
 from blocks.model.request import FirstGeneration, Regeneration, Request
 from blocks.model.summary import Summary
@@ -16,10 +15,9 @@ from blocks.model.target import TargetName
 from blocks.outcome import outcome
 from blocks.ports import Ports
 from tasks.dispatch import dispatch
+from tasks.patience import OUTAGE, patiently
 
 _POLL = 1.0
-_OUTAGE = 600.0
-_Answer = TypeVar("_Answer")
 
 
 def regenerate(
@@ -88,10 +86,10 @@ def wait(
     """
     number = ticket.id if isinstance(ticket, Ticket) else ticket
     end = None if seconds is None else time.monotonic() + seconds
-    patience = _OUTAGE if seconds is None else min(seconds, _OUTAGE)
-    with _patiently(lambda: Ports.open(configured(catalog, store, builder)), patience) as ports:
+    patience = OUTAGE if seconds is None else min(seconds, OUTAGE)
+    with patiently(lambda: Ports.open(configured(catalog, store, builder)), patience) as ports:
         alive = liveness.judge(ports.home, ports.home_id)
-        while not (found := _patiently(lambda: ports.catalog.attempts.settle(number, alive), patience)).terminal:
+        while not (found := patiently(lambda: ports.catalog.attempts.settle(number, alive), patience)).terminal:
             if end is not None and time.monotonic() >= end:
                 raise NotFinished(f"Ticket {number} is {found.state} after {seconds:g} s", "Wait for it again")
             time.sleep(_POLL)
@@ -120,18 +118,6 @@ def hand_over(request: Request, blocks: Mapping[str, str | None] = MappingProxyT
             raise
         except PrefectUnavailable:  # it is handed over by housekeeping
             return ticket
-
-
-def _patiently(ask: Callable[[], _Answer], seconds: float) -> _Answer:
-    """The answer, as soon as the servers give one; raises Unavailable if they don't in the given time."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            return ask()
-        except Unavailable:
-            if time.monotonic() > end:
-                raise
-            time.sleep(_POLL)
 
 
 def _ended(ports: Ports, ticket: Ticket) -> Summary:

@@ -22,11 +22,13 @@ from prefect.logging import get_run_logger
 from blocks import liveness
 from blocks.builder import Job
 from blocks.catalog import Lease
+from blocks.configured import configured
 from blocks.errors import NotFound, Occupied, ReforgeError, Refused, Stopped, Superseded, Unavailable
 from blocks.model import State, Ticket
 from blocks.model.request import Regeneration, Request
 from blocks.ports import Ports
 from blocks.stop import StopToken
+from tasks.patience import OUTAGE, patiently
 from tasks.watch import cancelling, watched
 
 _LINES_PER_SECOND = 20
@@ -163,12 +165,27 @@ def deployed() -> bool:
     return context is not None and context.flow_run is not None and context.flow_run.deployment_id is not None
 
 
+def opened(catalog: str | None, store: str | None, builder: str | None) -> Ports:
+    """The ports of this run by the names of its blocks; a deployment's run waits for servers that are away.
+
+    Raises what `configured` and `Ports.open` raise.
+    """
+    return patiently(lambda: Ports.open(configured(catalog, store, builder)), _patience())
+
+
+def _patience() -> float:
+    return OUTAGE if deployed() else 0  # who runs it in a process of their own is told at once
+
+
 def _begin(ports: Ports, ticket: Ticket) -> Lease:
     if ticket.terminal:
         raise Elsewhere(ticket.id)
     run, count = runtime.flow_run.get_id(), runtime.flow_run.get_run_count()
+    attempts, there = ports.catalog.attempts, deployed()
     try:
-        return ports.catalog.attempts.begin(ticket.id, ports.home_id, run, in_process=not deployed(), run_count=count)
+        return patiently(
+            lambda: attempts.begin(ticket.id, ports.home_id, run, in_process=not there, run_count=count), _patience()
+        )
     except (Occupied, Stopped):
         raise Elsewhere(ticket.id) from None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
@@ -23,16 +22,12 @@ from blocks.builder import space
 from blocks.errors import CatalogUnavailable, ReforgeError
 from blocks.stop import StopToken
 from tasks.attempt import Attempt
+from tasks.patience import OUTAGE, delay
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
 _TRIES = 1000
-_LEAST = 600.0
-"""The seconds that a step goes on trying even if its own limit is shorter: as long as its run outlasts an outage."""
-_LONGEST = 60.0
-_JITTER = 0.25
-_DOUBLINGS = 6
 
 
 def step(
@@ -66,16 +61,10 @@ def transient(again: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     return isinstance(failure, ReforgeError) and failure.transient and _left(again, run) > 0
 
 
-def delay(tries: int) -> float:
-    """The seconds to wait after so many tries: 1, 2, 4 … at most 60, each a little more or less."""
-    jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
-    return min(_LONGEST, jitter * 2.0 ** min(tries - 1, _DOUBLINGS))
-
-
 def _left(again: Task[..., Any], run: TaskRun) -> float:
-    """The seconds that the step may still go on trying."""
+    """The seconds that the step may still go on trying: those of its limit, and at least those of an outage."""
     began = run.start_time or datetime.now(UTC)
-    return max(again.timeout_seconds or 0, _LEAST) - (datetime.now(UTC) - began).total_seconds()
+    return max(again.timeout_seconds or 0, OUTAGE) - (datetime.now(UTC) - began).total_seconds()
 
 
 def _patient(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:

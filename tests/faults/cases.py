@@ -18,7 +18,8 @@ from tests.faults.leaks import left
 from tests.faults.observation import Entry, Stop, go_on
 from tests.waiting import wait_until
 
-_AWHILE = 3.0
+AWHILE = 3.0
+"""The seconds for which a server that is hit stays away."""
 LIMIT = 400.0
 """The seconds within which every ticket must have ended, whatever happens to it."""
 
@@ -133,7 +134,7 @@ def kill_server(site: Installation, stopped: Entry) -> None:
     """The Prefect server is killed, and back after a while."""
     site.server.kill()
     go_on(stopped.pid)
-    time.sleep(_AWHILE)
+    time.sleep(AWHILE)
     site.server.start()
     site.server.await_health()
 
@@ -142,7 +143,7 @@ def stop_database(site: Installation, stopped: Entry) -> None:
     """The catalog's database ends all connections, and is back after a while."""
     site.database.stop()
     go_on(stopped.pid)
-    time.sleep(_AWHILE)
+    time.sleep(AWHILE)
     site.database.start()
 
 
@@ -150,7 +151,7 @@ def kill_store(site: Installation, stopped: Entry) -> None:
     """The store's server is killed, with what it hasn't written, and back after a while."""
     site.store.kill()
     go_on(stopped.pid)
-    time.sleep(_AWHILE)
+    time.sleep(AWHILE)
     site.store.start()
 
 

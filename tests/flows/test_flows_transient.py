@@ -342,7 +342,8 @@ def test_a_cancel_is_heard_while_a_step_waits_for_its_next_try(
 
 def test_the_delays_grow_and_a_step_gives_up_at_its_limit() -> None:
     """1, 2, 4 … at most 60 seconds, each a little off; what lasts, and what lasts too long, is not tried again."""
-    from tasks.step import delay, transient  # noqa: PLC0415
+    from tasks.patience import delay  # noqa: PLC0415
+    from tasks.step import transient  # noqa: PLC0415
 
     for tries, least, most in ((1, 0.75, 1.25), (2, 1.5, 2.5), (3, 3, 5), (6, 24, 40), (7, 48, 60), (900, 48, 60)):
         assert all(least <= delay(tries) <= most for _ in range(50))
