@@ -12,13 +12,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Row, String, bindparam, case, func, literal, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    String,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from blocks.catalog.database import Database, bounded, whole
 from blocks.catalog.descriptions import new_key
 from blocks.catalog.search import MOMENT, NUMBER, TEXT, TRUTH, Selector, find
 from blocks.catalog.states import SHOWN, TICKET_COLUMNS, tell
-from blocks.catalog.tables import LOCKS, RECORDS, TICKETS
+from blocks.catalog.tables import LOCKS, RECORDS, TICKETS, USERS
 from blocks.errors import NotFound
 from blocks.model import Lock, Package, Recipe, Record, Search, Ticket
 from blocks.model.search import Page
@@ -168,7 +181,10 @@ class Images:
 
 
 def _key(connection: Connection, number: int) -> str | None:
-    kept: str | None = connection.scalar(select(TICKETS.c.download_key).where(TICKETS.c.id == whole(number), SHOWN))
+    """The image's key; none while its user is not active."""
+    active = exists().where(USERS.c.name == TICKETS.c.user, USERS.c.active)
+    query = select(TICKETS.c.download_key).where(TICKETS.c.id == whole(number), SHOWN, active)
+    kept: str | None = connection.scalar(query)
     return kept
 
 

@@ -169,6 +169,16 @@ def test_a_key_is_good_for_one_download(catalog: Catalog, ticket: Ticket) -> Non
     assert catalog.images.by_key(ticket.id, after)
 
 
+def test_a_key_opens_nothing_while_its_user_is_not_active(catalog: Catalog, ticket: Ticket) -> None:
+    """It is good again once the user is."""
+    key = catalog.images.get("alice", 7, ticket.id).download_key
+    catalog.users.set_active("alice", active=False)
+    assert not catalog.images.by_key(ticket.id, key)
+    assert not catalog.images.spend(ticket.id, key)
+    catalog.users.set_active("alice", active=True)
+    assert catalog.images.by_key(ticket.id, key)
+
+
 @pytest.mark.parametrize("key", ["", "no", "\0", "\ud800", "ü" * 50])
 def test_any_other_key_opens_nothing(catalog: Catalog, ticket: Ticket, key: str) -> None:
     """Whatever is sent instead of a key, and for an image that isn't there, is just wrong."""
