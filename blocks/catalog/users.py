@@ -175,11 +175,13 @@ class Users:
         except (VerificationError, InvalidHashError):
             return False
 
-    def password_state(self, name: str) -> str | None:
-        """What changes whenever the password does, and tells nothing else; None if there is none, or no such user."""
+    def login(self, name: str) -> tuple[Account, str] | None:
+        """An account that has a password, with what changes whenever that does, and tells nothing else; None else."""
         with self._database.reading() as connection:
-            stored = connection.scalar(select(USERS.c.password_hash).where(USERS.c.name == name))
-        return None if stored is None else hashlib.sha256(stored.encode()).hexdigest()
+            row = connection.execute(select(USERS).where(USERS.c.name == name)).first()
+        if row is None or row.password_hash is None:
+            return None
+        return _account(row), hashlib.sha256(row.password_hash.encode()).hexdigest()
 
     def authorise(self, name: str, entitlement: Entitlement, appliance: int | None = None) -> Account:
         """The account, if it may do this (and on this appliance: its own, or that of a user it may act for).

@@ -49,30 +49,32 @@ class Authentication:
         if (by_key := signed(request.scope)) is not None:
             return await to_thread.run_sync(self._signer, by_key)
         given = credentials(request.headers.get("authorization"))
-        if not await to_thread.run_sync(self._remembered, given):
-            peer = request.client.host if request.client else ""
-            await to_thread.run_sync(partial(self._verify, given, peer), limiter=self._limiter)
-        return await to_thread.run_sync(self._acting, given)
+        if (known := await to_thread.run_sync(self._remembered, given)) is not None:
+            return known
+        peer = request.client.host if request.client else ""
+        await to_thread.run_sync(partial(self._verify, given, peer), limiter=self._limiter)
+        return await to_thread.run_sync(lambda: self._acting(given, self._active(given.login)))
 
-    def _remembered(self, given: Credentials) -> bool:
-        state = self._catalog.users.password_state(given.login)
-        return state is not None and self._known.holds(given.login, given.password, state)
+    def _remembered(self, given: Credentials) -> Account | None:
+        """Who it acts as, if the password was right a while ago."""
+        found = self._catalog.users.login(given.login)
+        if found is None or not self._known.holds(given.login, given.password, found[1]):
+            return None
+        return self._acting(given, _checked(found[0]))
 
     def _verify(self, given: Credentials, peer: str) -> None:
         self._catalog.logins.check(given.login, peer)
-        state = self._catalog.users.password_state(given.login)
-        if not self._catalog.users.verify(given.login, given.password) or state is None:
+        found = self._catalog.users.login(given.login)
+        if not self._catalog.users.verify(given.login, given.password) or found is None:
             self._catalog.logins.failed(given.login, peer)
             raise Unauthenticated(_WRONG, "Correct them")
         self._catalog.logins.succeeded(given.login, peer)
-        self._known.add(given.login, given.password, state)
+        self._known.add(given.login, given.password, found[1])
 
-    def _acting(self, given: Credentials) -> Account:
-        account = self._active(given.login)
+    def _acting(self, given: Credentials, account: Account) -> Account:
         if given.target in (None, given.login):
             return account
-        target = self._catalog.users.supervise(given.login, given.target or "")
-        return _checked(target)
+        return _checked(self._catalog.users.supervise(given.login, given.target or ""))
 
     def _signer(self, by_key: Signed) -> Account:
         key = self._catalog.keys.find(by_key.key) if by_key.key.isascii() and by_key.key.isprintable() else None
