@@ -181,8 +181,8 @@ class Images:
 
 
 def _key(connection: Connection, number: int) -> str | None:
-    """The image's key; none while its user is not active."""
-    active = exists().where(USERS.c.name == TICKETS.c.user, USERS.c.active)
+    """The image's key; none while its owner is not active."""
+    active = exists().where(USERS.c.name == TICKETS.c.owner, USERS.c.active)
     query = select(TICKETS.c.download_key).where(TICKETS.c.id == whole(number), SHOWN, active)
     kept: str | None = connection.scalar(query)
     return kept

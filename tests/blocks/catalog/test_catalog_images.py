@@ -169,8 +169,8 @@ def test_a_key_is_good_for_one_download(catalog: Catalog, ticket: Ticket) -> Non
     assert catalog.images.by_key(ticket.id, after)
 
 
-def test_a_key_opens_nothing_while_its_user_is_not_active(catalog: Catalog, ticket: Ticket) -> None:
-    """It is good again once the user is."""
+def test_a_key_opens_nothing_while_its_owner_is_not_active(catalog: Catalog, ticket: Ticket) -> None:
+    """It is good again once the owner is."""
     key = catalog.images.get("alice", 7, ticket.id).download_key
     catalog.users.set_active("alice", active=False)
     assert not catalog.images.by_key(ticket.id, key)
