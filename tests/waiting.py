@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-_FIRST, _LONGEST, _GROWTH = 0.02, 0.25, 1.2
+_FIRST, _LONGEST, _GROWTH = 0.02, 0.15, 1.2
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
