@@ -29,6 +29,7 @@ def upload(attempt: Attempt, start: Prior, prospect: Prospect, packed: Built) ->
     ports.catalog.intents.open(key, "upload", attempt.ticket, attempt.lease.number, attempt.lease)
     with attempt.at("upload") as working:
         blob = _stored(attempt, prospect, packed, key, working)
+        ports.store.abort(key)  # what an earlier try began and couldn't end
         ports.catalog.intents.close(key)
     row = packing(start.recipe)
     return ImageFile(

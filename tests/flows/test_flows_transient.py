@@ -199,6 +199,25 @@ def test_a_store_that_is_killed_during_the_upload(first: Summary, api: str, port
     assert ports.catalog.intents.pending() == []
 
 
+def test_an_upload_that_broke_off_and_could_not_be_ended(
+    first: Summary, api: str, bucket: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is away for longer than the upload asks it to end what was begun; the next try sees to that."""
+    assert first
+    monkeypatch.setenv("REFORGE_SHARE_STAGES", "false")
+    with _later(bucket.start) as start_later, Ports.open() as distant:
+
+        def delay(tries: int) -> float:
+            start_later()
+            return float(tries)
+
+        monkeypatch.setattr("tasks.step.delay", delay)
+        with at("upload", "working", bucket.kill, lambda: bool(distant.store.unfinished())):
+            assert _generate(distant, _appliance(1045)).state == "complete"
+        assert distant.store.unfinished() == ()
+        assert _tries(api, distant, "upload") > 1
+
+
 def test_wrong_keys_to_the_store_end_the_run_at_once(
     first: Summary, api: str, ports: Ports, bucket: _Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
