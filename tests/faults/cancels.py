@@ -34,21 +34,28 @@ WAYS: Mapping[str, Callable[[Installation, int], None]] = {
 
 
 def cancelled(site: Installation, known: Reference, way: str, stage: str) -> Outcome:
-    """One generation that is cancelled in the middle of a stage; its seconds are those from the request on."""
+    """One generation that is cancelled in the middle of a stage; its seconds are those from the request on.
+
+    Its process stands still meanwhile, or it might come to its end first.
+    """
     ready(site, stage)
     stop = arm(site, stage, known.size)
     number = site.generate(known.appliance)
     stopped = stop.await_process()
-    go_on(stopped.pid)
-    began = time.monotonic()
     WAYS[way](site, number)
-    asked = time.monotonic() - began if way == "cancelled" else 0
+    began = time.monotonic()
+    go_on(stopped.pid)
     wait_until(lambda: site.ticket(number).terminal, f"ticket {number} is cancelled", LIMIT)
-    heard = time.monotonic() - began - asked
+    heard = time.monotonic() - began
     there = leaks(site, LIMIT, builds=True)
     seconds = time.monotonic() - began
-    wrong = (*_wrong(site, site.ticket(number)), *_late(heard, seconds))
+    wrong = () if _too_late(site, number, stage) else (*_wrong(site, site.ticket(number)), *_late(heard, seconds))
     return Outcome(f"{way} at {stage}", (way,), site.ticket(number).state, 1, seconds, wrong, there or left(site))
+
+
+def _too_late(site: Installation, number: int, stage: str) -> bool:
+    """Whether the image was all but complete, and is complete: that is told, too."""
+    return stage == "settle" and site.ticket(number).state == "complete"
 
 
 def _wrong(site: Installation, ended: Ticket) -> Iterator[str]:
