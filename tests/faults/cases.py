@@ -125,9 +125,16 @@ def kill_machine(site: Installation, stopped: Entry) -> None:
 def end_worker(site: Installation, stopped: Entry) -> None:
     """The worker is told to end, as by a service's restart, and started again."""
     worker = site.worker_of(stopped.pid)
-    go_on(stopped.pid)
     worker.tell_to_end()
+    wait_until(lambda: _given_up(site, stopped), "its attempt is handed back", 30)
+    go_on(stopped.pid)
+    worker.await_end()
     worker.start()
+
+
+def _given_up(site: Installation, stopped: Entry) -> bool:
+    ticket = site.ticket(stopped.ticket)
+    return ticket.terminal or ticket.state == "requested" or ticket.attempt > stopped.attempt
 
 
 def kill_server(site: Installation, stopped: Entry) -> None:

@@ -115,10 +115,14 @@ class Worker:
             self.process.wait()
             self.process = None
 
-    def tell_to_end(self, seconds: float = 60) -> int:
-        """End it as a service's restart does; the status it ends with."""
+    def tell_to_end(self) -> None:
+        """Have it end as by a service's restart."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
+
+    def await_end(self, seconds: float = 60) -> int:
+        """The status it ends with, once it has."""
+        assert self.process is not None
         status = self.process.wait(seconds)
         self.kill(runs=False)
         return status
