@@ -139,7 +139,7 @@ def test_package_files_that_only_the_store_has_are_referenced_too(first: Summary
     from tasks.upload import keep  # noqa: PLC0415
 
     lock, image = _made(ports, first)
-    nowhere = lock.packages[0].model_copy(update={"name": "nowhere", "sha256": "0" * 64})
+    nowhere = lock.packages[0].model_copy(update={"name": "nowhere", "sha256": "9" * 64})
     gone = next(path for sha256, path in ports.builder.package(lock) if sha256 == lock.packages[0].sha256)
     aside = gone.rename(gone.with_name("aside"))
     try:
@@ -148,6 +148,8 @@ def test_package_files_that_only_the_store_has_are_referenced_too(first: Summary
         aside.rename(gone)
     there = {lock.index, image.sha256, *(package.sha256 for package in (*lock.packages, *lock.tools))}
     assert _referenced(ports, begun.ticket) == there
+    assert ports.catalog.blobs.doomed() == (nowhere.sha256,)
+    ports.catalog.blobs.forget(nowhere.sha256)
 
 
 def test_an_image_that_was_removed_before_it_was_referenced_is_stored_again(
