@@ -24,7 +24,7 @@ def delay(tries: int) -> float:
     return min(_LONGEST, jitter * 2.0 ** min(tries - 1, _DOUBLINGS))
 
 
-def patiently(ask: Callable[[], _Answer], seconds: float = OUTAGE) -> _Answer:
+def patiently(ask: Callable[[], _Answer], seconds: float) -> _Answer:
     """The answer, as soon as the servers give one; raises Unavailable if they don't in so many seconds.
 
     They are asked at least every few seconds, for somebody waits for no more than this answer.
