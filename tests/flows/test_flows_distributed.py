@@ -106,7 +106,8 @@ def installation(
 
     folder = tmp_path_factory.mktemp("installation")
     keys = {"access_key": CREDENTIALS.access_key, "secret_key": CREDENTIALS.secret_key}
-    with postgresql.database() as database, rclone(folder / "buckets") as server, pytest.MonkeyPatch.context() as patch:
+    served = rclone(folder / "buckets", listing="100ms")
+    with postgresql.database() as database, served as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("REFORGE_HOME", str(folder / "operator"))
         ReforgeCatalog(url=SecretStr(postgresql.url(database))).save("main", overwrite=True)
         ReforgeStore(url=server.bucket("images"), **keys).save("main", overwrite=True)

@@ -34,11 +34,16 @@ class Rclone:
 
 
 @contextmanager
-def rclone(folder: Path, *, certificate: Path | None = None, key: Path | None = None) -> Iterator[Rclone]:
-    """Serve the folder at a free port of the loopback, over https if there is a certificate."""
+def rclone(
+    folder: Path, *, certificate: Path | None = None, key: Path | None = None, listing: str = "1ms"
+) -> Iterator[Rclone]:
+    """Serve the folder at a free port of the loopback, over https if there is a certificate.
+
+    What a test changes in the folder itself is seen once a listing has expired. A short one costs a seventh of a core.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    argv = command(folder, port)
+    argv = command(folder, port, listing)
     argv += ["--cert", str(certificate), "--key", str(key)] if certificate else []
     with (folder.parent / f"rclone-{port}.log").open("wb") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
@@ -51,10 +56,10 @@ def rclone(folder: Path, *, certificate: Path | None = None, key: Path | None = 
         process.wait()
 
 
-def command(folder: Path, port: int) -> list[str]:
-    """The argv that serves the folder at a port of the loopback."""
+def command(folder: Path, port: int, listing: str = "100ms") -> list[str]:
+    """The argv that serves the folder at a port of the loopback, and keeps listings of it for a while."""
     argv = [str(Path(sys.executable).parent / "rclone"), "serve", "s3", str(folder), "--config", ""]
-    return [*argv, "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS},{SECRET}", "--dir-cache-time", "100ms"]
+    return [*argv, "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS},{SECRET}", "--dir-cache-time", listing]
 
 
 def free_port() -> int:

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rclone]:
     """An S3 server on a folder."""
     with rclone(tmp_path_factory.mktemp("s3") / "buckets") as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(server: Rclone) -> S3Client:
     """A client of that server; making one takes longer than most tests."""
     return Bucket("any", endpoint=server.endpoint).client(CREDENTIALS)
