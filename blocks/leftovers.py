@@ -19,6 +19,8 @@ from blocks.ports import Ports
 
 UPLOAD = timedelta(hours=1)
 """An upload that no intent tells of is left alone for so long."""
+RETURN = timedelta(minutes=1)
+"""So long a ticket that ended may take to give back what it holds."""
 NAMELESS = timedelta(days=1)
 """And for so long, if its key names no ticket: that of a package file."""
 KEY = timedelta(days=7)
@@ -45,7 +47,13 @@ def uploads(ports: Ports) -> Iterator[Deed]:
 
 
 def files(ports: Ports) -> Iterator[Deed]:
-    """The stored files that nothing needs, as whoever dropped the last reference has decided."""
+    """The stored files that nothing needs, as whoever dropped the last reference has decided.
+
+    A ticket that ended without an image needs none, though the machine that was to give them back is gone.
+    """
+    for ticket in ports.catalog.blobs.abandoned(RETURN.total_seconds()):
+        act = functools.partial(_release, ports.catalog, ticket)
+        yield Deed(f"references of ticket {ticket}", "it ended without an image, and nobody gave them back", act)
     for sha256 in ports.catalog.blobs.doomed():
         act = functools.partial(ports.catalog.blobs.remove, sha256, ports.store.remove)
         yield Deed(f"stored file {sha256}", "no image and no shared stage needs it", act)
@@ -132,6 +140,11 @@ def _abort(ports: Ports, key: str) -> bool:
 
 def _drop(catalog: Catalog, digest: str) -> bool:
     catalog.checkpoints.drop(digest)
+    return True
+
+
+def _release(catalog: Catalog, ticket: int) -> bool:
+    catalog.blobs.drop(ticket)
     return True
 
 

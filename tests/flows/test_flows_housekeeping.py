@@ -49,6 +49,7 @@ _KINDS = (
     "1 empty lock files",
     "unfinished upload",
     "shared stage",
+    "references",
     "stored file",
     "idempotency key",
     "stage logs",
@@ -106,7 +107,7 @@ def scene(own: Ports, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         _end_long_ago(own, old)
         kept = _hold(own, live, living)
         _wreck(own, lost)
-        yield Scene(own, lost, over, live, kept, _stored(own, over, live), large)
+        yield Scene(own, lost, over, live, kept, _stored(own, old, over, live), large)
 
 
 def test_a_dry_run_tells_what_a_real_one_does_then(scene: Scene) -> None:
@@ -301,11 +302,12 @@ def _hold(ports: Ports, live: Ticket, living: contextlib.ExitStack) -> tuple[Pat
     return work, half, lock, reservation, ports.home / f"attempts/{live.id}-1.lock"
 
 
-def _stored(ports: Ports, over: Ticket, live: Ticket) -> str:
-    """A blob that two tickets needed and one still does, and one that nobody does any more."""
+def _stored(ports: Ports, old: Ticket, over: Ticket, live: Ticket) -> str:
+    """A blob that three tickets needed and one still does, and one that nobody does any more."""
     shared, own = ports.store.put(b"both need it"), ports.store.put(b"one needed it")
     ports.catalog.blobs.take(over.id, {blob.sha256: blob.size for blob in (shared, own)})
-    ports.catalog.blobs.take(live.id, {shared.sha256: shared.size})
+    for ticket in (old, live):
+        ports.catalog.blobs.take(ticket.id, {shared.sha256: shared.size})
     ports.catalog.blobs.drop(over.id)
     return shared.sha256
 
