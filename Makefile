@@ -7,6 +7,9 @@ TEST_PACKAGES := gnupg mmdebstrap nginx ovmf postgresql qemu-system-x86 qemu-uti
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 ARGUMENTS ?=
 
+# Compiled modules are kept, whatever the environment says: each run begins several processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check faults bench up lock clean
 
 # Set up, then regenerate a real, bootable image from the record of an earlier generation.
@@ -16,7 +19,7 @@ demo: .setup-run .setup-python
 # Every test: words, catalog, store, builder, flows on a real Prefect server, images that boot under QEMU.
 # A process for each core, to which the modules go one by one (tests/conftest.py). Some tests only: make test ARGUMENTS='tests/blocks -k key'
 test: .setup-run .setup-test .setup-python
-	@$(VENV)/pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGUMENTS)
+	@$(VENV)/pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder --durations 30 $(ARGUMENTS)
 
 # Lint, format, types, floors.
 check: .setup-python

@@ -8,10 +8,7 @@ from pathlib import Path
 from blocks.builder import Built, Shared
 from blocks.catalog import Catalog, Lease
 from blocks.catalog.checkpoints import SharedCheckpoint
-from blocks.errors import Contradiction
 from blocks.store import Blob, Store
-
-_TRIES = 3
 
 
 class Sharing:
@@ -35,25 +32,24 @@ class Sharing:
     def drop(self, shared: Shared) -> None:
         """Forget a stage, and remove its parcel if nobody else needs that."""
         for sha256 in self._catalog.checkpoints.drop(shared.digest):
-            self._clear(sha256)
+            self._catalog.blobs.remove(sha256, self._store.remove)
 
     def add(self, parcel: Path, built: Built, key: str, lease: Lease, stop: Callable[[], None]) -> Blob:
         """Store a finished stage's parcel for others; the intent `key` is committed first.
 
-        Raises Stopped, Contradiction, and what the store raises.
+        The ticket holds a reference to it until it is known as shared. Raises Stopped, Contradiction, and what the
+        store raises.
         """
-        self._catalog.intents.open(key, "upload", lease.ticket, lease.number, lease)
-        for _ in range(_TRIES):
-            blob = self._store.upload(parcel, key, stop)
-            if self._catalog.checkpoints.add(_told(built, blob), lease):
-                self._catalog.intents.close(key)
-                return blob
-            self._clear(blob.sha256)
-        raise Contradiction("A shared stage is removed as often as it is stored", "Run it again")
 
-    def _clear(self, sha256: str) -> None:
-        """Remove a doomed blob and forget it."""
-        self._catalog.blobs.remove(sha256, self._store.remove)
+        def claim(blob: Blob) -> None:
+            self._catalog.blobs.claim({blob.sha256: blob.size}, lease, self._store.remove)
+
+        self._catalog.intents.open(key, "upload", lease.ticket, lease.number, lease)
+        blob = self._store.upload(parcel, key, stop, announce=claim)
+        self._catalog.checkpoints.add(_told(built, blob), lease)
+        self._catalog.blobs.release((blob.sha256,), lease)
+        self._catalog.intents.close(key)
+        return blob
 
 
 def _told(built: Built, blob: Blob) -> SharedCheckpoint:

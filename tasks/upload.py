@@ -14,7 +14,6 @@ from tasks import present
 from tasks.attempt import Attempt
 from tasks.step import step
 
-_TRIES = 3
 _TOGETHER = 8
 
 
@@ -38,40 +37,34 @@ def upload(attempt: Attempt, start: Prior, prospect: Prospect, packed: Built) ->
 
 
 def _stored(attempt: Attempt, prospect: Prospect, packed: Built, key: str, working: Callable[[], None]) -> Blob:
-    """Store and reference the image and its packages; an image that a delete is about to remove is stored again."""
+    """Store and reference the image and its packages; the reference to the image comes before its bytes, too."""
     ports = attempt.ports
-    for _ in range(_TRIES):
-        blob = ports.store.upload(packed.checkpoint.path, key, working, expected=packed.stored)
-        if keep(attempt, prospect.lock, blob):
-            return blob
-        ports.catalog.blobs.remove(blob.sha256, ports.store.remove)
-    raise _contested()
+
+    def claim(blob: Blob) -> None:
+        ports.catalog.blobs.claim({blob.sha256: blob.size}, attempt.lease, ports.store.remove)
+
+    blob = ports.store.upload(packed.checkpoint.path, key, working, expected=packed.stored, announce=claim)
+    if not keep(attempt, prospect.lock, blob):
+        raise Contradiction(f"The image that was just stored as {blob.sha256} is gone", "Run it again")
+    return blob
 
 
 def keep(attempt: Attempt, lock: Lock, image: Blob) -> bool:
     """Reference a stored image, its lock's package files and its index object, which are stored now.
 
     `exact` needs them when the archive has none. The references come first, for what is referenced nobody removes;
-    those to files that neither this machine nor the store has are given up again.
-    False if the image itself is being removed, or was before it was referenced.
+    those to files that neither this machine nor the store has are given up again. False if the image isn't there.
     """
     ports = attempt.ports
     index = ports.builder.index(lock)
     packages = {package.sha256: package.size for package in (*lock.packages, *lock.tools)}
     blobs = {**packages, image.sha256: image.size, **({} if index is None else {lock.index: len(index)})}
-    for _ in range(_TRIES):
-        doomed = ports.catalog.blobs.take(attempt.ticket, blobs, attempt.lease)
-        if image.sha256 in doomed:
-            return False
-        if not doomed:
-            if index is not None:
-                ports.store.put(index)
-            if absent := _absent(attempt, lock):
-                ports.catalog.blobs.release(absent, attempt.lease)
-            return ports.store.has(image.sha256)
-        for sha256 in doomed:
-            ports.catalog.blobs.remove(sha256, ports.store.remove)
-    raise _contested()
+    ports.catalog.blobs.claim(blobs, attempt.lease, ports.store.remove)
+    if index is not None:
+        ports.store.put(index)
+    if absent := _absent(attempt, lock):
+        ports.catalog.blobs.release(absent, attempt.lease)
+    return ports.store.has(image.sha256)
 
 
 def _absent(attempt: Attempt, lock: Lock) -> set[str]:
@@ -89,7 +82,3 @@ def _absent(attempt: Attempt, lock: Lock) -> set[str]:
     wanted = {package.sha256 for package in (*lock.packages, *lock.tools)}
     with ThreadPoolExecutor(_TOGETHER, "package") as threads:  # each takes some requests, and waits for them
         return {sha256 for sha256, there in zip(wanted, threads.map(held, wanted), strict=True) if not there}
-
-
-def _contested() -> Contradiction:
-    return Contradiction("Blobs of the image are removed as often as they are stored", "Run it again")

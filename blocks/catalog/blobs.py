@@ -17,6 +17,8 @@ from blocks.catalog.states import row as ticket_row
 from blocks.catalog.tables import BLOB_REFERENCES, BLOBS, CHECKPOINTS, TICKETS
 from blocks.errors import Contradiction
 
+_TRIES = 3
+
 
 class Blobs:
     """Which blobs are needed, and by which records."""
@@ -41,6 +43,19 @@ class Blobs:
             if kept:
                 connection.execute(insert_missing(connection, BLOB_REFERENCES), kept)
         return tuple(doomed)
+
+    def claim(self, blobs: Mapping[str, int], lease: Lease, remove: Callable[[str], object]) -> None:
+        """Take references for an attempt, and have what is doomed removed from the store first, to be stored anew.
+
+        Raises Contradiction if others doom it as often, and Stopped.
+        """
+        for _ in range(_TRIES):
+            doomed = self.take(lease.ticket, blobs, lease)
+            for sha256 in doomed:
+                self.remove(sha256, remove)
+            if not doomed:
+                return
+        raise Contradiction("Files in the store are removed as often as they are stored", "Run it again")
 
     def drop(self, ticket: int) -> tuple[str, ...]:
         """Give up every reference of the ticket; returns the blobs that nobody needs any more, now doomed."""

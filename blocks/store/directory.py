@@ -28,7 +28,7 @@ from blocks.store.content import settle, settle_folder, transfer
 from blocks.store.documents import Documents
 from blocks.store.faults import translated
 from blocks.store.source import MEND, go_on, opened, same
-from blocks.store.store import Blob, Stop, Upload
+from blocks.store.store import Announce, Blob, Stop, Upload, unheard
 
 
 class DirectoryStore(Documents):
@@ -46,14 +46,19 @@ class DirectoryStore(Documents):
                 root.mkdir(mode=0o700, exist_ok=True)
         return cls(root)
 
-    def upload(self, source: Path, key: str, stop: Stop, *, expected: str | None = None) -> Blob:
+    def upload(
+        self, source: Path, key: str, stop: Stop, *, expected: str | None = None, announce: Announce = unheard
+    ) -> Blob:
         """See Store."""
         names.key(key)
         with translated(f"Storing {source}", self.root), opened(source) as file:
             size = os.fstat(file.fileno()).st_size
-            if expected is not None and self._holds(Blob(expected, size)):
-                return same(source, transfer(file, None, stop), expected)
-            return self._store(file, key, stop, expected)
+            known = None if expected is None else Blob(expected, size)
+            if known is not None:
+                announce(known)
+                if self._holds(known):
+                    return same(source, transfer(file, None, stop), known.sha256)
+            return self._store(file, key, stop, known, announce)
 
     def put(self, data: bytes) -> Blob:
         """See Store."""
@@ -66,7 +71,7 @@ class DirectoryStore(Documents):
         """See Store."""
         with translated(f"Storing {source}", self.root), opened(source) as file:
             blob = Blob(sha256, os.fstat(file.fileno()).st_size)
-            return blob if self._holds(blob) else self._store(file, names.blob(sha256), stop or go_on, sha256)
+            return blob if self._holds(blob) else self._store(file, names.blob(sha256), stop or go_on, blob)
 
     def verify(self, sha256: str, size: int, stop: Stop) -> None:
         """See Store."""
@@ -183,11 +188,13 @@ class DirectoryStore(Documents):
                 for folder in path.relative_to(self.root).parents[:-2]:
                     (self.root / folder).rmdir()
 
-    def _store(self, source: FileIO, key: str, stop: Stop, expected: str | None) -> Blob:
+    def _store(self, source: FileIO, key: str, stop: Stop, known: Blob | None, announce: Announce = unheard) -> Blob:
         with self._unfinished(key) as file:
             blob = transfer(source, file, lambda: _proceed(file, stop))
-            if expected is not None:
-                same(Path(source.name), blob, expected)
+            if known is None:
+                announce(blob)
+            else:
+                same(Path(source.name), blob, known.sha256)
             self._publish(file, names.blob(blob.sha256))
         return blob
 

@@ -72,11 +72,10 @@ class Multipart:
         """Whether a file of that size goes in one request, which leaves nothing unfinished."""
         return size <= self._part
 
-    def put(self, source: FileIO, size: int, sha256: str | None, stop: Stop) -> Blob:
-        """Store a small file, whole or not at all; raises CorruptFile if it isn't what was expected."""
-        data = _read(source, 0, size, stop)
-        blob = Blob(hashlib.sha256(data).hexdigest(), size)
-        same(source.name, blob, sha256 or blob.sha256)
+    def put(self, source: FileIO, blob: Blob, stop: Stop) -> Blob:
+        """Store a small file, whole or not at all; raises CorruptFile if it isn't the blob."""
+        data = _read(source, 0, blob.size, stop)
+        same(source.name, Blob(hashlib.sha256(data).hexdigest(), blob.size), blob.sha256)
         self._put_object(names.blob(blob.sha256), data)
         return blob
 

@@ -31,7 +31,7 @@ from blocks.store.multipart import PART, Multipart
 from blocks.store.ranged import ranged
 from blocks.store.refusals import absent, code, translated
 from blocks.store.source import MEND, go_on, opened, same
-from blocks.store.store import Blob, Stop, Upload
+from blocks.store.store import Announce, Blob, Stop, Upload, unheard
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -63,13 +63,18 @@ class S3Store(Documents):
                 f"The store {bucket.where} can't be opened: {error}", "Correct the store's URL"
             ) from None
 
-    def upload(self, source: Path, key: str, stop: Stop, *, expected: str | None = None) -> Blob:
+    def upload(
+        self, source: Path, key: str, stop: Stop, *, expected: str | None = None, announce: Announce = unheard
+    ) -> Blob:
         """See Store."""
         names.key(key)
         with self._source(source) as (file, size):
-            if expected is not None and self._holds(Blob(expected, size)):
-                return _hashed(file, stop, expected)
-            return self._send(file, size, key, stop, expected)
+            known = None if expected is None else Blob(expected, size)
+            if known is not None:
+                announce(known)
+                if self._holds(known):
+                    return _hashed(file, stop, known.sha256)
+            return self._send(file, key, stop, known, announce)
 
     def put(self, data: bytes) -> Blob:
         """See Store."""
@@ -83,7 +88,7 @@ class S3Store(Documents):
         name = names.blob(sha256)
         with self._source(source) as (file, size):
             blob = Blob(sha256, size)
-            return blob if self._holds(blob) else self._send(file, size, name, stop or go_on, sha256)
+            return blob if self._holds(blob) else self._send(file, name, stop or go_on, blob)
 
     def verify(self, sha256: str, size: int, stop: Stop) -> None:
         """See Store."""
@@ -206,11 +211,11 @@ class S3Store(Documents):
         with self._asked(f"Storing {source}"), faults.translated(f"Reading {source}", source), opened(source) as file:
             yield file, os.fstat(file.fileno()).st_size
 
-    def _send(self, file: FileIO, size: int, key: str, stop: Stop, expected: str | None) -> Blob:
-        if self._multipart.small(size):
-            return self._multipart.put(file, size, expected, stop)
+    def _send(self, file: FileIO, key: str, stop: Stop, known: Blob | None, announce: Announce = unheard) -> Blob:
+        if self._multipart.small(os.fstat(file.fileno()).st_size):
+            return self._multipart.put(file, known or _announced(file, stop, announce), stop)
         with self._multipart.marked(key) as marker:
-            blob = Blob(expected, size) if expected is not None else _hashed(file, stop)
+            blob = known or _announced(file, stop, announce)
             self._multipart.send(file, blob, marker, stop)
         return blob
 
@@ -268,6 +273,12 @@ class S3Store(Documents):
         """Raise what is wrong if it is the bucket that isn't there, which some answers leave open."""
         if code(error) != "NoSuchKey":
             self._client.list_objects_v2(Bucket=self._bucket.name, MaxKeys=1)
+
+
+def _announced(file: FileIO, stop: Stop, announce: Announce) -> Blob:
+    blob = _hashed(file, stop)
+    announce(blob)
+    return blob
 
 
 def _hashed(file: FileIO, stop: Stop, expected: str | None = None) -> Blob:

@@ -27,6 +27,13 @@ class Blob:
     size: int
 
 
+Announce = Callable[[Blob], None]
+
+
+def unheard(_blob: Blob) -> None:
+    """Announce to nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """An upload that isn't finished: its key, the bytes it holds so far, and when it started (UTC)."""
@@ -47,11 +54,14 @@ class Damaged:
 class Store(Protocol):
     """Blobs by sha256, records and logs by ticket and attempt."""
 
-    def upload(self, source: Path, key: str, stop: Stop, *, expected: str | None = None) -> Blob:
+    def upload(
+        self, source: Path, key: str, stop: Stop, *, expected: str | None = None, announce: Announce = unheard
+    ) -> Blob:
         """Store a file, its holes kept; `key` (`ticket/attempt/file`) finds the upload again until it is finished.
 
         With `expected` the source must have that sha256 (else CorruptFile), and a blob that is there already is
         reused: the source is hashed, not copied. Without it the blob is written anew, which mends a damaged one.
+        `announce` is told the blob, once, before the store has it: what it raises ends the upload.
         Whatever ends it early leaves nothing behind; Stopped also if another process aborts the key.
         """
 

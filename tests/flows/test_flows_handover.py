@@ -15,6 +15,7 @@ import pytest
 from blocks.model import Script, Ticket
 from blocks.model.summary import Summary
 from blocks.ports import Ports
+from tests.calling import Call, calling
 from tests.flows.conftest import USER, small
 from tests.flows.serving import DEPLOYMENT, schedule, serving
 from tests.waiting import wait_until
@@ -121,19 +122,21 @@ def test_there_are_examples() -> None:
     assert len(_EXAMPLES) == 3
 
 
-def _reforge(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([BIN / "reforge", *map(str, arguments)], capture_output=True, text=True, check=False)
+@pytest.fixture
+def reforge(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Calls the command line in this process."""
+    return calling(capsys)
 
 
-def test_a_detached_command_returns_at_once(up: str, first: Summary, ports: Ports) -> None:
+def test_a_detached_command_returns_at_once(up: str, reforge: Call, first: Summary, ports: Ports) -> None:
     """`regenerate --detach` prints the ticket, which a run works on."""
     from flows import start  # noqa: PLC0415
 
     appliance = _appliance(ports, first.ticket)
-    done = _reforge("regenerate", USER, appliance, first.ticket, "--detach", "--newest")
-    assert done.returncode == 0, done.stderr
+    done = reforge("regenerate", USER, appliance, first.ticket, "--detach", "--newest")
+    assert done.code == 0, done.err
     ticket = ports.catalog.tickets.list()[-1]
-    assert f"{ticket.id}" in done.stdout
+    assert f"{ticket.id}" in done.out
     assert ticket.flow_run is not None
     assert ticket.parent == ports.catalog.tickets.list(USER, appliance)[-2].id
     assert start.wait(ticket, seconds=60).parent == ticket.parent
@@ -177,27 +180,29 @@ def test_a_cancel_in_the_ui_reaches_a_served_run(up: str, ports: Ports) -> None:
     assert up
 
 
-def test_a_schedule_is_added_and_validated_at_the_command_line(up: str, first: Summary, ports: Ports) -> None:
+def test_a_schedule_is_added_and_validated_at_the_command_line(
+    up: str, reforge: Call, first: Summary, ports: Ports
+) -> None:
     """A wrong line, a wrong image and a name that is taken are refused; the list tells what there is, and when next."""
     image = (USER, _appliance(ports, first.ticket), first.ticket)
-    wrong = _reforge("schedule", "add", *image, "--cron", "at dawn")
-    assert (wrong.returncode, "at dawn" in wrong.stderr) == (2, True)
-    assert _reforge("schedule", "add", *image, "--cron", "0 3 * * *", "--timezone", "Mars/Crater").returncode == 2
-    assert _reforge("schedule", "add", *image[:2], 10**6, "--cron", "0 3 * * *").returncode == 4
+    wrong = reforge("schedule", "add", *image, "--cron", "at dawn")
+    assert (wrong.code, "at dawn" in wrong.err) == (2, True)
+    assert reforge("schedule", "add", *image, "--cron", "0 3 * * *", "--timezone", "Mars/Crater").code == 2
+    assert reforge("schedule", "add", *image[:2], 10**6, "--cron", "0 3 * * *").code == 4
     often = ("--name", "nightly", "--timezone", "Asia/Tokyo", "--cron", "0 3 * * *")
-    added = _reforge("schedule", "add", *image, "--newest", "--policy", "exact", *often)
-    assert added.returncode == 0, added.stderr
-    assert _reforge("schedule", "add", *image, *often).returncode == 2
-    wait_until(lambda: "18:00:00+00:00" in _reforge("schedule", "list").stdout, "the next run is planned", 60)
-    listed = _reforge("schedule", "list").stdout
+    added = reforge("schedule", "add", *image, "--newest", "--policy", "exact", *often)
+    assert added.code == 0, added.err
+    assert reforge("schedule", "add", *image, *often).code == 2
+    wait_until(lambda: "18:00:00+00:00" in reforge("schedule", "list").out, "the next run is planned", 60)
+    listed = reforge("schedule", "list").out
     assert all(word in listed for word in ("nightly", "0 3 * * *", "Asia/Tokyo", "newest True", "policy exact"))
-    assert _reforge("schedule", "remove", "nightly").returncode == 0
-    assert "nightly" not in _reforge("schedule", "list").stdout
-    assert _reforge("schedule", "remove", "nightly").returncode == 4
+    assert reforge("schedule", "remove", "nightly").code == 0
+    assert "nightly" not in reforge("schedule", "list").out
+    assert reforge("schedule", "remove", "nightly").code == 4
     assert up
 
 
-def test_a_schedule_runs_with_its_own_parameters(up: str, first: Summary, ports: Ports) -> None:
+def test_a_schedule_runs_with_its_own_parameters(up: str, reforge: Call, first: Summary, ports: Ports) -> None:
     """One that was made in the UI follows the lineage's head."""
     before = ports.catalog.tickets.list()[-1].id
     image = {"user": USER, "appliance": _appliance(ports, first.ticket), "image": first.ticket}
@@ -206,7 +211,7 @@ def test_a_schedule_runs_with_its_own_parameters(up: str, first: Summary, ports:
     made = _scheduled(ports, before)
     assert made is not None
     assert made.parent == max(each.id for each in ports.catalog.tickets.list(USER) if each.id <= before and _ok(each))
-    assert _reforge("schedule", "remove", "often").returncode == 0
+    assert reforge("schedule", "remove", "often").code == 0
     assert up
 
 

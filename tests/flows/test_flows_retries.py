@@ -164,7 +164,8 @@ def test_an_image_that_was_removed_before_it_was_referenced_is_stored_again(
     ports.catalog.blobs.release([image.sha256], begun.lease)
     assert image.sha256 in ports.catalog.blobs.doomed()
     assert not keep(begun, lock, image)
-    assert ports.catalog.blobs.remove(image.sha256, ports.store.remove)
+    assert not ports.store.has(image.sha256)
+    assert ports.catalog.blobs.doomed() == ()
     assert not keep(begun, lock, image)
     ports.store.put(b"an image")
     assert keep(begun, lock, image)
@@ -208,6 +209,25 @@ def test_a_run_that_fails_after_the_upload_needs_no_stored_file(
     assert ended.id not in {record.ticket for record in ports.store.records()}
     assert ports.catalog.blobs.drop(ended.id) == ()
     assert ports.catalog.blobs.doomed() == ()
+
+
+def test_a_stored_image_is_referenced_from_its_first_byte(
+    first: Summary, ports: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends the run between the upload and all the other references: the image is known, and can be removed."""
+    from tasks import upload  # noqa: PLC0415
+
+    held = []
+
+    def fail(attempt: Attempt, _lock: Lock, image: Blob) -> bool:
+        held.append(image.sha256 in _referenced(ports, attempt.ticket))
+        raise StageFailed("The test fails the upload")
+
+    monkeypatch.setattr(upload, "keep", fail)
+    with pytest.raises(StageFailed):
+        _regenerate(ports, first, rebuild=True)
+    assert held == [True]
+    assert _referenced(ports, _newest(ports).id) == set()
 
 
 def test_a_failing_sweep_ends_the_ticket(first: Summary, ports: Ports, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,28 @@ def test_a_doomed_blob_cannot_be_taken_until_it_is_forgotten(catalog: Catalog, o
     assert catalog.blobs.drop(second) == (A, B)
 
 
+def test_an_attempt_claims_a_doomed_blob_once_it_is_removed(catalog: Catalog, lease: Lease) -> None:
+    """It has the store remove it first, so that what it stores anew is its own; no more than the doomed one goes."""
+    catalog.blobs.take(lease.ticket, {A: 1})
+    catalog.blobs.drop(lease.ticket)
+    gone: list[str] = []
+    catalog.blobs.claim({A: 1, B: 2}, lease, gone.append)
+    assert gone == [A]
+    assert catalog.blobs.doomed() == ()
+    assert catalog.blobs.drop(lease.ticket) == (A, B)
+
+
+def test_a_blob_that_stays_doomed_is_given_up(catalog: Catalog, lease: Lease, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody tries for ever to claim what others doom each time."""
+    catalog.blobs.take(lease.ticket, {A: 1})
+    catalog.blobs.drop(lease.ticket)
+    monkeypatch.setattr(catalog.blobs, "forget", lambda _sha256: None)
+    gone: list[str] = []
+    with pytest.raises(Contradiction, match="as often"):
+        catalog.blobs.claim({A: 1}, lease, gone.append)
+    assert gone == [A, A, A]
+
+
 def test_a_needed_blob_is_not_forgotten(catalog: Catalog, ticket: Ticket) -> None:
     """Forgetting a blob that somebody needs changes nothing."""
     catalog.blobs.take(ticket.id, {A: 1})

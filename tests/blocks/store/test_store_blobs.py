@@ -104,6 +104,36 @@ def test_upload_under_way_is_no_blob(store: Store, source: Path) -> None:
     assert set(seen) == {False}
 
 
+@pytest.mark.parametrize("size", [1000, 12 * 1024 * 1024])
+def test_a_blob_is_announced_before_it_is_there(store: Store, tmp_path: Path, size: int) -> None:
+    """Once in each upload, also of one that is there already, and to whoever tells its digest."""
+    source = tmp_path / "file"
+    source.write_bytes(b"a" * size)
+    blob, told = Blob(digest(source), size), []
+
+    def hear(announced: Blob) -> None:
+        told.append((announced, store.has(announced.sha256)))
+
+    store.upload(source, KEY, go_on, announce=hear)
+    store.upload(source, KEY, go_on, expected=blob.sha256, announce=hear)
+    store.remove(blob.sha256)
+    store.upload(source, KEY, go_on, expected=blob.sha256, announce=hear)
+    assert told == [(blob, False), (blob, True), (blob, False)]
+    assert store.has(blob.sha256)
+
+
+def test_who_hears_of_a_blob_may_refuse_it(store: Store, source: Path) -> None:
+    """Then nothing of it is stored, and nothing is left unfinished."""
+
+    def refuse(announced: Blob) -> None:
+        raise Stopped(announced.sha256)
+
+    with pytest.raises(Stopped, match=digest(source)):
+        store.upload(source, KEY, go_on, announce=refuse)
+    assert list(store.blobs()) == []
+    assert list(store.unfinished()) == []
+
+
 def test_abort_reaches_an_upload_under_way(store: Store, source: Path) -> None:
     """An aborted upload ends with Stopped and stores nothing."""
     with pytest.raises(Stopped, match="aborted"):

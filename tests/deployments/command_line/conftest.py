@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -33,7 +30,7 @@ from blocks.model import (
     Ticket,
 )
 from blocks.ports import Ports
-from deployments.command_line import main
+from tests.calling import Answer, Call, calling
 
 PROFILE = OSProfile(suite="bookworm", packages=("dash",))
 APPLIANCE = Appliance(name="server", version="12", os_profile=PROFILE)
@@ -41,23 +38,6 @@ RECIPE = Recipe.of(APPLIANCE, PROFILE, "qcow2", compress=True)
 BYTES = b"the bytes of an image"
 PROGRAM = Path(sys.executable).parent / "reforge"
 _CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command gave back."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """Standard output as the one JSON document that it must be."""
-        return json.loads(self.out)
-
-
-Call = Callable[..., Answer]
 
 
 def package(name: str, version: str) -> Package:
@@ -164,14 +144,7 @@ def live(ports: Ports, appliance: int) -> Ticket:
 @pytest.fixture
 def reforge(capsys: pytest.CaptureFixture[str]) -> Call:
     """Calls the command line in this process."""
-
-    def call(*arguments: object) -> Answer:
-        capsys.readouterr()
-        code = main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return Answer(code, out, err)
-
-    return call
+    return calling(capsys)
 
 
 @pytest.fixture

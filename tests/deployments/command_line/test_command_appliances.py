@@ -13,7 +13,8 @@ from blocks.model import Appliance, InstallProfile
 from blocks.model import File as TextFile
 from blocks.ports import Ports
 from deployments.command_line.appliances import written
-from tests.deployments.command_line.conftest import APPLIANCE, Call
+from tests.calling import Call
+from tests.deployments.command_line.conftest import APPLIANCE
 
 _KEYS = ["id", "user", "name", "version", "revision"]
 _SCRIPT = "#!/bin/sh\n  set -e\n\necho 'Grüße: #1' \\\n\t> /etc/motd  \n"

@@ -7,7 +7,8 @@ import hashlib
 from blocks.errors import NotFound
 from blocks.model import Ticket
 from blocks.ports import Ports
-from tests.deployments.command_line.conftest import BYTES, Call
+from tests.calling import Call
+from tests.deployments.command_line.conftest import BYTES
 
 
 def test_a_deleted_image_is_not_found_any_more(reforge: Call, ports: Ports, appliance: int, image: int) -> None:

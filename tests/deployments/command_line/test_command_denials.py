@@ -6,7 +6,7 @@ import pytest
 
 from blocks.model import Appliance, Ticket
 from blocks.ports import Ports
-from tests.deployments.command_line.conftest import Call
+from tests.calling import Call
 
 _COMMANDS = ("regenerate", "plan")
 

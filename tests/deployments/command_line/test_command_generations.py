@@ -13,7 +13,8 @@ from blocks.model import Ticket
 from blocks.ports import Ports
 from deployments.command_line.interruption import REASON, Interruption
 from deployments.command_line.progress import _lines, followed
-from tests.deployments.command_line.conftest import PROGRAM, Call, eventually
+from tests.calling import Call
+from tests.deployments.command_line.conftest import PROGRAM, eventually
 
 _KEYS = ["ticket", "parent", "state", "verdict", "reason", "policy", "digest", "file", "packages", "stages", "flow_run"]
 _NOWHERE = "http://127.0.0.1:9/api"

@@ -9,7 +9,8 @@ import pytest
 
 from blocks.model import Recipe, Record, Ticket
 from blocks.ports import Ports
-from tests.deployments.command_line.conftest import APPLIANCE, BYTES, OLD, Call, package, record
+from tests.calling import Call
+from tests.deployments.command_line.conftest import APPLIANCE, BYTES, OLD, package, record
 
 _SHA256 = hashlib.sha256(BYTES).hexdigest()
 _KEYS = ["ticket", "user", "appliance", "parent", "state", "policy", "format", "digest", "sha256", "size", "created"]

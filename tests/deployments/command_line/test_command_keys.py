@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from blocks.ports import Ports
-from tests.deployments.command_line.conftest import Call
+from tests.calling import Call
 
 
 def test_a_secret_is_shown_once(reforge: Call, ports: Ports, home: Path) -> None:

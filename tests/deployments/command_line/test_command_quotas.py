@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from blocks.ports import Ports
-from tests.deployments.command_line.conftest import Call
+from tests.calling import Call
 
 
 def test_organisations_are_added_and_listed(reforge: Call, ports: Ports) -> None:

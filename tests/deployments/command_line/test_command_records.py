@@ -6,7 +6,7 @@ from pathlib import Path
 
 from blocks.model import Record
 from blocks.ports import Ports
-from tests.deployments.command_line.conftest import Call
+from tests.calling import Call
 
 
 def test_an_exported_record_becomes_an_image_of_whoever_imports_it(

@@ -9,7 +9,8 @@ from blocks import liveness
 from blocks.catalog import Lease
 from blocks.model import Ticket
 from blocks.ports import Ports
-from tests.deployments.command_line.conftest import Call, eventually
+from tests.calling import Call
+from tests.deployments.command_line.conftest import eventually
 
 _KEYS = ["ticket", "state", "percent", "stage", "message", "error", "attempt", "receipt", "events"]
 

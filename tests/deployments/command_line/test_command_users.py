@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from blocks.ports import Ports
-from tests.deployments.command_line.conftest import Call
+from tests.calling import Call
 
 _KEYS = ["name", "has_password", "active", "entitlements", "created", "organization", "roles", "granted"]
 _WORDS = "correct horse battery"

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from tests.deployments.command_line.conftest import Call
+from tests.calling import Call
 
 _PROBE = """
 import contextlib, io, json, sys
