@@ -242,7 +242,7 @@ def test_what_can_t_be_shared_now_costs_nobody_the_build(
     from tasks.attempt import Attempt  # noqa: PLC0415
     from tasks.build import _obtained  # noqa: PLC0415 (one stage without its flow)
 
-    def failing(*_arguments: object) -> None:
+    def failing(*_arguments: object, **_named: object) -> None:
         raise StoreUnavailable("The test's store is away")
 
     record = ports.catalog.tickets.record(first.ticket)
