@@ -128,6 +128,20 @@ def test_a_blob_that_stays_doomed_is_given_up(catalog: Catalog, lease: Lease, mo
     assert gone == [A, A, A]
 
 
+def test_what_ended_without_an_image_and_still_holds_blobs_is_known(
+    catalog: Catalog, lease: Lease, order: TicketRequest
+) -> None:
+    """Not while it lives, not at once, and not once it has given them back."""
+    catalog.blobs.take(lease.ticket, {A: 1}, lease)
+    catalog.blobs.take(catalog.tickets.create(order).id, {A: 1})
+    assert catalog.blobs.abandoned(-1) == ()
+    catalog.attempts.fail(lease, "the test ends it")
+    assert catalog.blobs.abandoned(60) == ()
+    assert catalog.blobs.abandoned(-1) == (lease.ticket,)
+    assert catalog.blobs.drop(lease.ticket) == ()
+    assert catalog.blobs.abandoned(-1) == ()
+
+
 def test_a_needed_blob_is_not_forgotten(catalog: Catalog, ticket: Ticket) -> None:
     """Forgetting a blob that somebody needs changes nothing."""
     catalog.blobs.take(ticket.id, {A: 1})
