@@ -9,6 +9,7 @@ from blocks.builder import Built, Shared
 from blocks.catalog import Catalog, Lease
 from blocks.catalog.checkpoints import SharedCheckpoint
 from blocks.store import Blob, Store
+from blocks.uploading import uploading
 
 
 class Sharing:
@@ -35,20 +36,14 @@ class Sharing:
             self._catalog.blobs.remove(sha256, self._store.remove)
 
     def add(self, parcel: Path, built: Built, key: str, lease: Lease, stop: Callable[[], None]) -> Blob:
-        """Store a finished stage's parcel for others; the intent `key` is committed first.
+        """Store a finished stage's parcel for others, under the key; the ticket references it until it is shared.
 
-        The ticket holds a reference to it until it is known as shared. Raises Stopped, Contradiction, and what the
-        store raises.
+        Raises Stopped, Contradiction, and what the store raises.
         """
-
-        def claim(blob: Blob) -> None:
-            self._catalog.blobs.claim({blob.sha256: blob.size}, lease, self._store.remove)
-
-        self._catalog.intents.open(key, "upload", lease.ticket, lease.number, lease)
-        blob = self._store.upload(parcel, key, stop, announce=claim)
+        with uploading(self._catalog, self._store, key, lease) as claim:
+            blob = self._store.upload(parcel, key, stop, announce=claim)
         self._catalog.checkpoints.add(_told(built, blob), lease)
         self._catalog.blobs.release((blob.sha256,), lease)
-        self._catalog.intents.close(key)
         return blob
 
 

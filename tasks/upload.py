@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from blocks.builder import Built, filename, packing
@@ -10,6 +9,7 @@ from blocks.errors import Contradiction
 from blocks.model import ImageFile, Lock
 from blocks.planning import Prior, Prospect
 from blocks.store import Blob
+from blocks.uploading import uploading
 from tasks import present
 from tasks.attempt import Attempt
 from tasks.step import step
@@ -19,34 +19,22 @@ _TOGETHER = 8
 
 @step("upload", minutes=120, tag="store")
 def upload(attempt: Attempt, start: Prior, prospect: Prospect, packed: Built) -> ImageFile:
-    """Store the file; the intent is committed first, so that whatever crashes, the upload is found again."""
+    """Store the file, its package files and its index object."""
     attempt.advance("storing", 80, "upload", "Storing the image")
     present.progress(attempt, 80, "upload")
     ports = attempt.ports
     name = filename(start.recipe, attempt.ticket)
     key = f"{attempt.ticket}/{attempt.lease.number}/{name}"
-    ports.catalog.intents.open(key, "upload", attempt.ticket, attempt.lease.number, attempt.lease)
     with attempt.at("upload") as working:
-        blob = _stored(attempt, prospect, packed, key, working)
-        ports.store.abort(key)  # what an earlier try began and couldn't end
-        ports.catalog.intents.close(key)
+        with uploading(ports.catalog, ports.store, key, attempt.lease) as claim:
+            path = packed.checkpoint.path
+            blob = ports.store.upload(path, key, working, expected=packed.stored, announce=claim)
+        if not keep(attempt, prospect.lock, blob):
+            raise Contradiction(f"The image that was just stored as {blob.sha256} is gone", "Run it again")
     row = packing(start.recipe)
     return ImageFile(
         name=name, format=start.recipe.format, compression=row.compression, size=blob.size, sha256=blob.sha256
     )
-
-
-def _stored(attempt: Attempt, prospect: Prospect, packed: Built, key: str, working: Callable[[], None]) -> Blob:
-    """Store and reference the image and its packages; the reference to the image comes before its bytes, too."""
-    ports = attempt.ports
-
-    def claim(blob: Blob) -> None:
-        ports.catalog.blobs.claim({blob.sha256: blob.size}, attempt.lease, ports.store.remove)
-
-    blob = ports.store.upload(packed.checkpoint.path, key, working, expected=packed.stored, announce=claim)
-    if not keep(attempt, prospect.lock, blob):
-        raise Contradiction(f"The image that was just stored as {blob.sha256} is gone", "Run it again")
-    return blob
 
 
 def keep(attempt: Attempt, lock: Lock, image: Blob) -> bool:
