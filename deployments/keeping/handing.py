@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from uuid import UUID
 
 import psutil
+from prefect.client.schemas.objects import State
 
 from blocks.catalog import Lease
 from blocks.errors import ReforgeError, Unavailable
+from blocks.model import Ticket
 from blocks.ports import Ports
 
 _PATIENCE = 20.0
@@ -24,9 +27,11 @@ class Underway:
         self._ports = ports
         self._leader = leader
         self._runs: dict[str, psutil.Process] = {}
+        self._told = datetime.now(UTC)
 
     def give_back(self) -> None:
         """Hand back their attempts, so that their processes clean up and end; wait for that, but not for ever."""
+        self._told = datetime.now(UTC)
         self._runs |= _below(self._leader)
         begun = [self._runs[run] for run in self._hand_back()]
         psutil.wait_procs(begun, _PATIENCE)
@@ -51,7 +56,7 @@ class Underway:
         """
         self._hand_back()
         with suppress(ReforgeError):
-            _start_again(self._ports, set(self._runs))
+            _start_again(self._ports, set(self._runs), self._told)
 
     def _hand_back(self) -> list[str]:
         """Give back every attempt of these runs that still counts as living; the runs that it did so for."""
@@ -81,16 +86,24 @@ def _below(leader: int) -> dict[str, psutil.Process]:
     return found
 
 
-def _start_again(ports: Ports, runs: set[str]) -> None:
+def _start_again(ports: Ports, runs: set[str], told: datetime) -> None:
     from tasks.dispatch import asking  # noqa: PLC0415 - Prefect is imported after its server is named
     from tasks.revive import revive, start_again  # noqa: PLC0415
 
     revive(ports)
-    begun = {
-        ticket.flow_run for ticket in ports.catalog.tickets.list(deleted=True) if ticket.attempt or ticket.terminal
-    }
+    newest = {ticket.flow_run: ticket for ticket in ports.catalog.tickets.list(deleted=True)}
     with asking() as client:
-        for run in map(UUID, runs - begun):
-            state = client.read_flow_run(run).state
-            if state is not None and (state.is_running() or state.is_pending() or state.is_crashed()):
-                start_again(client, run, _MESSAGE)
+        for run in runs:
+            state = client.read_flow_run(UUID(run)).state
+            if state is not None and _unbegun(newest.get(run), state, told):
+                start_again(client, UUID(run), _MESSAGE)
+
+
+def _unbegun(ticket: Ticket | None, state: State, told: datetime) -> bool:
+    """Whether its process has ended before it worked on the ticket, the first time or after an attempt was lost.
+
+    In the second case another machine may have taken it up since.
+    """
+    if ticket is None or (not ticket.attempt and not ticket.terminal):
+        return state.is_running() or state.is_pending() or state.is_crashed()
+    return ticket.state == "requested" and state.is_pending() and state.timestamp < told

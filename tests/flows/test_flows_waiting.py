@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,6 +124,40 @@ def test_a_run_that_died_before_it_began_starts_again(
     ended = ports.catalog.tickets.get(ticket.id)
     assert (ended.state, "out of memory" in ended.error) == ("error", True)
     assert deployed
+
+
+def test_a_stop_hands_back_what_was_taken_up_and_has_not_begun(
+    deployed: str, ports: Ports, request_: FirstGeneration
+) -> None:
+    """Also a run that was taken up once more after its attempt was lost; not one whose ticket another works on."""
+    from prefect.states import Pending, Running  # noqa: PLC0415
+
+    from deployments.keeping import underway  # noqa: PLC0415
+
+    new, again, elsewhere = (_handed(ports, request_) for _ in range(3))
+    for ticket in (again, elsewhere):
+        _set(ticket, Running())
+        ports.catalog.attempts.begin(ticket.id, "another home", ticket.flow_run, in_process=False, run_count=1)
+    ports.catalog.attempts.settle(again.id, lambda _lease: False)
+    for ticket in (new, again):
+        _set(ticket, Pending())
+    with ExitStack() as ending:
+        for ticket in (new, again, elsewhere):
+            ending.enter_context(_process_of(ticket))
+        runs = underway(ports, os.getpid())
+        runs.give_back()
+    runs.start_again()
+    assert [_run(ticket).state.name for ticket in (new, again, elsewhere)] == ["AwaitingRetry"] * 2 + ["Running"]
+    assert deployed
+
+
+@contextmanager
+def _process_of(ticket: Ticket) -> Iterator[None]:
+    """A process that is the run's by its environment, and does nothing."""
+    environment = {**os.environ, "PREFECT__FLOW_RUN_ID": str(ticket.flow_run)}
+    argv = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    with subprocess.Popen(argv, env=environment, stdin=subprocess.PIPE):  # it ends with its standard input
+        yield
 
 
 def test_a_lost_attempts_run_starts_again_unless_it_has_begun_already(
