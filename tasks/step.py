@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
-from prefect import Task, task
+import httpx
+from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.context import TaskRunContext
 
 from blocks.builder import space
@@ -30,6 +33,22 @@ _Result = TypeVar("_Result")
 _TRIES = 1000
 
 
+class Step(Task[_Parameters, _Result]):
+    """A task that asks for its slot again while Prefect is away: until it has one, nothing of it has run."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Run it; raises what it raises, and what Prefect does if it is away for longer than an outage."""
+        end, tries = time.monotonic() + OUTAGE, 0
+        while True:
+            try:
+                return super().__call__(*arguments, **named)
+            except ConcurrencySlotAcquisitionError as error:
+                if not _away(error.__cause__) or time.monotonic() >= end:
+                    raise
+                tries += 1
+                _pause(_attempt(arguments, named), "Prefect doesn't answer", delay(tries))
+
+
 def step(
     name: str, *, minutes: float, tag: str, shown: str | None = None
 ) -> Callable[[Callable[_Parameters, _Result]], Task[_Parameters, _Result]]:
@@ -39,7 +58,8 @@ def step(
     """
 
     def make(function: Callable[_Parameters, _Result]) -> Task[_Parameters, _Result]:
-        made = task(
+        return Step(
+            _patient(function),
             name=name,
             task_run_name=shown or name,
             tags=[f"reforge:{tag}"],
@@ -50,7 +70,6 @@ def step(
             cache_policy=NO_CACHE,
             persist_result=False,
         )
-        return made(_patient(function))
 
     return make
 
@@ -72,8 +91,7 @@ def _patient(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, 
 
     @functools.wraps(function)
     def run(*arguments: _Parameters.args, **named: _Parameters.kwargs) -> _Result:
-        context = next(iter((*arguments, *named.values())), None)
-        with _waiting(context if isinstance(context, Attempt) else None), space.translated("The step"):
+        with _waiting(_attempt(arguments, named)), space.translated("The step"):
             return function(*arguments, **named)
 
     return run
@@ -87,14 +105,31 @@ def _waiting(attempt: Attempt | None) -> Iterator[None]:
         current = TaskRunContext.get()
         if current is None or not error.transient or _left(current.task, current.task_run) <= 0:
             raise
-        seconds = delay(current.task_run.run_count)
-        if attempt is None:
-            StopToken().wait(seconds)
-            raise
-        _tell(attempt, f"{error.what}. Trying again in {seconds:.0f} s")
-        attempt.stop.wait(seconds)
-        attempt.stop.check()
+        _pause(attempt, error.what, delay(current.task_run.run_count))
         raise
+
+
+def _attempt(arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Attempt | None:
+    """The attempt that the step works for: its first argument, if it is one's."""
+    first = next(iter((*arguments, *named.values())), None)
+    return first if isinstance(first, Attempt) else None
+
+
+def _away(cause: BaseException | None) -> bool:
+    """Whether Prefect didn't answer, or said that it can't now."""
+    if isinstance(cause, httpx.HTTPStatusError):
+        return cause.response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
+    return isinstance(cause, httpx.TransportError)
+
+
+def _pause(attempt: Attempt | None, why: str, seconds: float) -> None:
+    """Wait before the next try, where a cancel is heard; raises Stopped."""
+    if attempt is None:
+        StopToken().wait(seconds)
+        return
+    _tell(attempt, f"{why}. Trying again in {seconds:.0f} s")
+    attempt.stop.wait(seconds)
+    attempt.stop.check()
 
 
 def _tell(attempt: Attempt, message: str) -> None:

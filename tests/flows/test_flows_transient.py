@@ -359,6 +359,30 @@ def test_a_cancel_is_heard_while_a_step_waits_for_its_next_try(
     assert ports.catalog.tickets.list()[-1].state == "cancelled"
 
 
+@pytest.mark.parametrize("fault", [httpx.ConnectError("refused"), httpx.RemoteProtocolError("cut off")])
+def test_a_slot_that_prefect_cannot_give_now_is_asked_for_again(
+    first: Summary, ports: Ports, monkeypatch: pytest.MonkeyPatch, fault: httpx.TransportError
+) -> None:
+    """What breaks off before a step begins costs no attempt: the ticket is complete at its first."""
+    from prefect.client.orchestration import PrefectClient  # noqa: PLC0415
+
+    from flows.regenerate import regenerate_image  # noqa: PLC0415
+
+    really, cut = PrefectClient.increment_concurrency_slots_with_lease, [fault, fault]
+
+    async def give(self: PrefectClient, *arguments: Any, **named: Any) -> httpx.Response:
+        if cut:
+            raise cut.pop()
+        return await really(self, *arguments, **named)
+
+    monkeypatch.setattr(PrefectClient, "increment_concurrency_slots_with_lease", give)
+    monkeypatch.setattr("tasks.step.delay", lambda _tries: 0.1)
+    done = regenerate_image(USER, ports.catalog.tickets.get(first.ticket).appliance, first.ticket)
+    assert isinstance(done, Summary)
+    assert (done.state, cut) == ("complete", [])
+    assert ports.catalog.tickets.get(done.ticket).attempt == 1
+
+
 def test_the_delays_grow_and_a_step_gives_up_at_its_limit() -> None:
     """1, 2, 4 … at most 60 seconds, each a little off; what lasts, and what lasts too long, is not tried again."""
     from tasks.patience import delay  # noqa: PLC0415
