@@ -164,8 +164,7 @@ class Campaign:
         """Disarm what nobody came to, and let everyone go on."""
         for play in plays:
             for stop, _, _ in play.strikes:
-                stop.disarm()
-                if stop.met():
+                if not stop.disarm():
                     go_on(stop.await_process().pid)
         self._melt(now=True)
         revive(self._site)

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +49,13 @@ class Stop:
         """Whether a process came there."""
         return (self.folder / "stopped" / self.name).exists()
 
-    def disarm(self) -> None:
-        """Let whoever comes there pass."""
-        (self.folder / "armed" / self.name).unlink(missing_ok=True)
+    def disarm(self) -> bool:
+        """Let whoever comes there pass; False if a process stands still there, or is just about to."""
+        for part in ("armed", "claimed"):
+            with suppress(FileNotFoundError):
+                (self.folder / part / self.name).unlink()
+                return True
+        return False
 
 
 class Observation:

@@ -63,6 +63,19 @@ def test_a_stop_comes_later_if_it_shall_and_can_be_a_death(tmp_path: Path) -> No
     assert [entry.point for entry in observation.journal(7)] == ["begin", "working", "working", "end"]
 
 
+def test_a_stop_that_was_to_come_later_can_be_taken_back(tmp_path: Path) -> None:
+    """Whether or not a process has come there yet; one that stands still is told of."""
+    observation = Observation(tmp_path / "observation")
+    later, never, now = observation.arm("disk", after=60), observation.arm("pack"), observation.arm("disk", "end")
+    with _program(observation) as run:
+        now.await_process(20)
+        assert [stop.disarm() for stop in (later, never, now)] == [True, True, False]
+        go_on(run.pid)
+        assert run.communicate(timeout=20)[0] == "through\n"
+    assert not later.met()
+    assert list((tmp_path / "observation" / "claimed").iterdir()) == []
+
+
 def test_it_does_nothing_unasked_and_hides_no_other(tmp_path: Path) -> None:
     """Without the variable no hook is there, and the interpreter's own sitecustomize is run all the same."""
     (tmp_path / "sitecustomize.py").write_text("import os\nos.environ['HIDDEN'] = 'was run'\n", "utf-8")

@@ -54,10 +54,12 @@ class Observer:
             later.start() if armed.get("after") else self._stop(path.name, entry)
 
     def _stop(self, name: str, entry: dict[str, object]) -> None:
-        partial = self._folder / "claimed" / f"{name}.partial"
-        partial.write_text(json.dumps(entry), "utf-8")
-        partial.rename(self._folder / "stopped" / name)
-        os.kill(os.getpid(), signal.SIGSTOP)
+        claimed, partial = self._folder / "claimed" / name, self._folder / f"{name}.claimed"
+        with suppress(FileNotFoundError):  # it was disarmed meanwhile
+            claimed.rename(partial)
+            partial.write_text(json.dumps(entry), "utf-8")
+            partial.rename(self._folder / "stopped" / name)
+            os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def _run_hidden() -> None:
