@@ -38,7 +38,10 @@ from blocks.catalog import faults
 from blocks.errors import CatalogUnavailable, InvalidInput
 
 BUSY_SECONDS = 30
+IDLE_SECONDS = 5
 _ALONE = 0x5EF0464
+_IDLE = "idle_in_transaction_session_timeout"
+_LONGER = "120s"
 _GREATEST = 2**63 - 1
 _SQLITE = {"timeout": BUSY_SECONDS, "isolation_level": None}
 _POSTGRESQL = {
@@ -48,7 +51,11 @@ _POSTGRESQL = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
     "fallback_application_name": "reforge",
-    "options": f"-c lock_timeout={BUSY_SECONDS}s -c statement_timeout=120s -c idle_in_transaction_session_timeout=120s",
+    "options": (
+        f"-c lock_timeout={BUSY_SECONDS}s -c statement_timeout=120s"
+        # A process that stands still in the middle of a transaction must not hold up the others for as long.
+        f" -c {_IDLE}={IDLE_SECONDS}s"
+    ),
 }
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 _URLS = "sqlite:////folder/catalog.sqlite or postgresql+psycopg://user:password@host/database"
@@ -92,6 +99,7 @@ class Database:
         """
         if self.file is None:
             with self.reading() as connection:
+                connection.execute(select(func.set_config(_IDLE, _LONGER, True)))
                 connection.execute(select(func.pg_advisory_xact_lock(_ALONE, func.hashtext(name))))
                 yield
             return

@@ -14,6 +14,7 @@ from blocks.catalog.tables import REVISION
 from blocks.errors import CatalogUnavailable
 
 _ADVISORY_LOCK = 0x5EF0463
+_LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 
 
 def check(database: Database) -> None:
@@ -54,7 +55,7 @@ def _migrate(database: Database) -> None:
 
     with _locked(database), database.writing() as connection:
         if connection.dialect.name == "postgresql":
-            for name in ("lock_timeout", "statement_timeout"):  # whoever migrates takes as long as it takes
+            for name in _LIMITS:  # whoever migrates takes as long as it takes
                 connection.execute(select(func.set_config(name, "0", True)))
             connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         if _stored(connection) in (None, *upgrade.known()):
