@@ -123,10 +123,15 @@ def kill_machine(site: Installation, stopped: Entry) -> None:
 
 
 def end_worker(site: Installation, stopped: Entry) -> None:
-    """The worker is told to end, as by a service's restart, and started again."""
+    """The worker is told to end, as by a service's restart, and started again.
+
+    A run whose own worker was killed before goes on without either.
+    """
     worker = site.worker_of(stopped.pid)
+    its_own = worker.runs(stopped.pid)
     worker.tell_to_end()
-    wait_until(lambda: _given_up(site, stopped), "its attempt is handed back", 30)
+    if its_own:
+        wait_until(lambda: _given_up(site, stopped), "its attempt is handed back", 30)
     go_on(stopped.pid)
     worker.await_end()
     worker.start()

@@ -77,12 +77,12 @@ class Worker:
     log: Path
     environment: Mapping[str, str]
     process: subprocess.Popen[bytes] | None = None
-    starts: int = 0
+    _before: int = 0
 
     def start(self) -> None:
         """Begin it; whether it is ready is to be waited for."""
         argv = [*_TIED, "/usr/bin/env", "--default-signal=INT", str(_BIN / "reforge")]
-        self.starts += 1
+        self._before = self._said()
         argv += ["worker", "--pool", _POOL, "--name", self.name, "--limit", "3", "--blocks", "main"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -91,7 +91,7 @@ class Worker:
 
     def await_ready(self) -> None:
         """Wait until it asks for work."""
-        wait_until(lambda: self._begun() >= self.starts, f"worker {self.name} begins, see {self.log}", 180)
+        wait_until(self._begun, f"worker {self.name} begins, see {self.log}", 180)
 
     def lives(self) -> bool:
         """Whether it runs."""
@@ -127,9 +127,17 @@ class Worker:
         self.kill(runs=False)
         return status
 
-    def _begun(self) -> int:
+    def runs(self, pid: int) -> bool:
+        """Whether that process descends from it, and not from one that was killed before."""
+        return pid in {process.pid for process in self.tree()}
+
+    def _begun(self) -> bool:
         assert self.lives(), self.log.read_text("utf-8", "replace")[-4000:]
-        return self.log.read_text("utf-8", "replace").count("started!")
+        return self._said() > self._before
+
+    def _said(self) -> int:
+        """How often a worker has said that it begins."""
+        return self.log.read_text("utf-8", "replace").count("started!") if self.log.exists() else 0
 
 
 @dataclass
