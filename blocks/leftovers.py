@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from blocks import liveness
 from blocks.catalog import Catalog
 from blocks.deed import Deed
 from blocks.errors import CorruptFile, NotFound
 from blocks.ports import Ports
+from blocks.release import release
 
 UPLOAD = timedelta(hours=1)
 """An upload that no intent tells of is left alone for so long."""
@@ -30,6 +32,14 @@ LOG = timedelta(days=90)
 LOOK = timedelta(days=1)
 """So often each machine looks through the names of all logs, which takes long in a large store."""
 _LOOKED = Path("cache/logs-looked-through")
+
+
+def holdings(ports: Ports) -> Iterator[Deed]:
+    """What tickets that ended without an image hold: the machine that was to give it back, or the store, was away."""
+    for ticket, attempt in ports.catalog.receipts.missing(RETURN.total_seconds()):
+        if not liveness.lives(ports.home, ticket, attempt):
+            act = functools.partial(_release, ports, ticket, attempt)
+            yield Deed(f"what ticket {ticket} held", "it ended without an image, and nobody gave that back", act)
 
 
 def uploads(ports: Ports) -> Iterator[Deed]:
@@ -47,13 +57,7 @@ def uploads(ports: Ports) -> Iterator[Deed]:
 
 
 def files(ports: Ports) -> Iterator[Deed]:
-    """The stored files that nothing needs, as whoever dropped the last reference has decided.
-
-    A ticket that ended without an image needs none, though the machine that was to give them back is gone.
-    """
-    for ticket in ports.catalog.blobs.abandoned(RETURN.total_seconds()):
-        act = functools.partial(_release, ports.catalog, ticket)
-        yield Deed(f"references of ticket {ticket}", "it ended without an image, and nobody gave them back", act)
+    """The stored files that nothing needs, as whoever dropped the last reference has decided."""
     for sha256 in ports.catalog.blobs.doomed():
         act = functools.partial(ports.catalog.blobs.remove, sha256, ports.store.remove)
         yield Deed(f"stored file {sha256}", "no image and no shared stage needs it", act)
@@ -143,8 +147,8 @@ def _drop(catalog: Catalog, digest: str) -> bool:
     return True
 
 
-def _release(catalog: Catalog, ticket: int) -> bool:
-    catalog.blobs.drop(ticket)
+def _release(ports: Ports, ticket: int, attempt: int) -> bool:
+    release(ports, ticket, attempt, [])
     return True
 
 

@@ -27,11 +27,13 @@ from blocks.errors import NotFound, Occupied, ReforgeError, Refused, Stopped, Su
 from blocks.model import State, Ticket
 from blocks.model.request import Regeneration, Request
 from blocks.ports import Ports
+from blocks.release import release
 from blocks.stop import StopToken
 from tasks.patience import OUTAGE, patiently
 from tasks.watch import cancelling, watched
 
 _LINES_PER_SECOND = 20
+_RELEASE = 20.0
 Asked = TypeVar("Asked", bound=Request)
 
 
@@ -138,12 +140,12 @@ def attempting(ports: Ports, ticket: Ticket) -> Iterator[Attempt]:
     attempt = Attempt(ports, lease, StopToken())
     with liveness.holding(ports.home, lease):
         try:
-            sweep(ports)
+            with contextlib.suppress(Unavailable):  # what others left can wait
+                sweep(ports)
             with watched(ports, lease, attempt.stop, lease.flow_run):
                 yield attempt
         except Stopped:
-            with contextlib.suppress(Unavailable):
-                _receipt(attempt)
+            _receipt(attempt, _RELEASE)
             raise
         except ReforgeError as error:
             _fail(attempt, str(error))
@@ -221,10 +223,9 @@ def sweep(ports: Ports) -> tuple[str, ...]:
 def _bury(ports: Ports, ticket: int, number: int, swept: tuple[str, ...]) -> None:
     with contextlib.suppress(NotFound):  # a ticket of another catalog
         ports.catalog.attempts.settle(ticket, liveness.judge(ports.home, ports.home_id))
-        if (newest := ports.catalog.attempts.current(ticket)) is not None:
-            dead = Attempt(ports, newest.model_copy(update={"number": number}), StopToken())
-            dead.released.extend(left for left in swept if left == f"work folder {dead.name}")
-            _receipt(dead)
+        if ports.catalog.attempts.current(ticket) is not None:
+            released = [left for left in swept if left == f"work folder {ticket}-{number}"]
+            release(ports, ticket, number, released)
 
 
 def _dead(ports: Ports, name: str) -> bool:
@@ -239,7 +240,7 @@ def _terminated(attempt: Attempt) -> None:
     """
     if cancelling(attempt.lease.flow_run):
         attempt.ports.catalog.tickets.cancel(attempt.ticket, "cancelled in Prefect")
-        _receipt(attempt)
+        _receipt(attempt, _RELEASE)
     elif attempt.lease.restarts:
         attempt.ports.catalog.attempts.hand_back(attempt.lease)
         _receipt(attempt)
@@ -256,19 +257,7 @@ def _fail(attempt: Attempt, error: str) -> None:
         _receipt(attempt)
 
 
-def _receipt(attempt: Attempt) -> None:
-    """Give back what it held outside; once the ticket has ended without an image, record all that was released.
-
-    What a newer attempt of the ticket holds is its own.
-    """
-    ports = attempt.ports
-    for intent in ports.catalog.intents.pending(attempt.ticket):
-        if intent.attempt <= attempt.lease.number:
-            ports.store.abort(intent.key)
-            ports.catalog.intents.close(intent.key)
-            attempt.released.append(f"unfinished upload {intent.key}")
-    if ports.catalog.tickets.get(attempt.ticket).state in ("error", "cancelled"):
-        ports.store.remove_record(attempt.ticket, attempt.lease.number)
-        if unneeded := ports.catalog.blobs.drop(attempt.ticket):
-            attempt.released.append(f"{len(unneeded)} stored files that no other image needs")
-        ports.catalog.receipts.add(attempt.ticket, tuple(attempt.released))
+def _receipt(attempt: Attempt, seconds: float = 0) -> None:
+    """Give back what it held outside; what catalog and store don't take in so many seconds is left to housekeeping."""
+    with contextlib.suppress(Unavailable):
+        patiently(lambda: release(attempt.ports, attempt.ticket, attempt.lease.number, attempt.released), seconds)

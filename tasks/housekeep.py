@@ -78,6 +78,12 @@ def sweep_machine(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
     return tuple(Done(what=what, why=why, done=not dry) for what, why in told)
 
 
+@step("release ended tickets", minutes=5, tag="store")
+def release_ended(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
+    """Give back what tickets that ended without an image still hold, and write their receipts."""
+    return carried_out(leftovers.holdings(ports), dry=dry)
+
+
 @step("abort uploads", minutes=5, tag="store")
 def abort_uploads(ports: Ports, *, dry: bool = False) -> tuple[Done, ...]:
     """Abort what no live attempt is uploading."""

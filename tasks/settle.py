@@ -87,7 +87,7 @@ def _completed(attempt: Attempt) -> bool:
 
 
 def _record(attempt: Attempt, generation: Generation) -> None:
-    """Store the record and complete the ticket with it."""
+    """Store the record and complete the ticket with it; what is the ticket's record now is the only one."""
     ports = attempt.ports
     ticket = ports.catalog.tickets.get(attempt.ticket)
     record = Record(
@@ -105,3 +105,5 @@ def _record(attempt: Attempt, generation: Generation) -> None:
         except Stopped:
             ports.store.remove_record(record.ticket, record.attempt)
             raise
+    for earlier in range(1, record.attempt):  # one of them may have died between its record and its completion
+        ports.store.remove_record(record.ticket, earlier)

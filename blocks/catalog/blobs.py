@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, or_, select, update
 
-from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
 from blocks.catalog.leases import Lease, fenced
 from blocks.catalog.states import row as ticket_row
-from blocks.catalog.tables import BLOB_REFERENCES, BLOBS, CHECKPOINTS, TICKETS
+from blocks.catalog.tables import BLOB_REFERENCES, BLOBS, CHECKPOINTS
 from blocks.errors import Contradiction
 
 _TRIES = 3
@@ -67,13 +66,6 @@ class Blobs:
         with self._database.writing() as connection:
             fenced(connection, lease)
             give_up(connection, lease.ticket, BLOB_REFERENCES.c.sha256.in_(blobs))
-
-    def abandoned(self, seconds: float) -> tuple[int, ...]:
-        """The tickets that ended without an image longer ago than that, and still hold references."""
-        ended = and_(TICKETS.c.state.in_(("cancelled", "error")), TICKETS.c.finished < Now() - seconds)
-        query = select(TICKETS.c.id).where(ended, exists().where(BLOB_REFERENCES.c.ticket == TICKETS.c.id))
-        with self._database.reading() as connection:
-            return tuple(connection.scalars(query.order_by(TICKETS.c.id)))
 
     def doomed(self) -> tuple[str, ...]:
         """The blobs that the store still has to remove, for whoever finishes what a crash left."""

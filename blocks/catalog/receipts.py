@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, and_, exists, select
 
 from blocks.catalog.clock import Now
 from blocks.catalog.database import Database, insert_missing
 from blocks.catalog.states import row
-from blocks.catalog.tables import RECEIPTS
+from blocks.catalog.tables import RECEIPTS, TICKETS
 from blocks.model import Receipt, canonical
 
 
@@ -33,6 +33,14 @@ class Receipts:
         with self._database.reading() as connection:
             found = connection.execute(_of(ticket)).first()
         return None if found is None else _receipt(found)
+
+    def missing(self, seconds: float) -> tuple[tuple[int, int], ...]:
+        """The tickets that ended without an image longer ago than that, and have none, each with its last attempt."""
+        ended = and_(TICKETS.c.state.in_(("cancelled", "error")), TICKETS.c.finished < Now() - seconds)
+        without = ~exists().where(RECEIPTS.c.ticket == TICKETS.c.id)
+        query = select(TICKETS.c.id, TICKETS.c.attempt).where(ended, TICKETS.c.attempt > 0, without)
+        with self._database.reading() as connection:
+            return tuple((row.id, row.attempt) for row in connection.execute(query.order_by(TICKETS.c.id)))
 
 
 def _of(ticket: int) -> Select[tuple[datetime, str]]:

@@ -49,7 +49,7 @@ _KINDS = (
     "1 empty lock files",
     "unfinished upload",
     "shared stage",
-    "references",
+    "what ticket",
     "stored file",
     "idempotency key",
     "stage logs",
@@ -100,7 +100,8 @@ def scene(own: Ports, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         old, over, live, lost = (_asked(own, key) for key in ("old", "over", "live", "lost"))
         for ticket, run in ((over, runs[0]), (live, runs[1])):
             own.catalog.attempts.begin(ticket.id, own.home_id, str(run), in_process=True)
-        own.catalog.attempts.begin(lost.id, own.home_id, in_process=True)
+        for ticket in (old, lost):
+            own.catalog.attempts.begin(ticket.id, own.home_id, in_process=True)
         large = _share(own, lost)
         _leave(own, old, over, live)
         own.catalog.tickets.cancel(over.id, "the test asked for it")
@@ -210,6 +211,7 @@ def _in_step(ports: Ports, both: Barrier) -> list[str]:
         housekeep.start_waiting,
         housekeep.end_deserted,
         housekeep.sweep_machine,
+        housekeep.release_ended,
         housekeep.abort_uploads,
         housekeep.finish_deletions,
         housekeep.trim_shared,
@@ -333,6 +335,7 @@ def _is_right(scene: Scene) -> None:
     assert sorted(ports.store.logs()) == [(scene.over.id, 1), (scene.live.id, 1)]
     assert {blob.size for blob in ports.store.blobs()} == {len(b"both need it"), len(b"small")}
     assert ports.store.has(scene.blob)
+    assert ports.catalog.receipts.missing(60) == ()
     assert [_prefect(ports, each) for each in (scene.over, scene.live)] == ["Cancelled", "Running"]
 
 

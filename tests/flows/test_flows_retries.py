@@ -17,13 +17,14 @@ from sqlalchemy import select
 from blocks.admission import admit
 from blocks.catalog import Lease
 from blocks.catalog.tables import BLOB_REFERENCES
-from blocks.errors import CatalogUnavailable, StageFailed
+from blocks.errors import CatalogUnavailable, StageFailed, StoreUnavailable
 from blocks.model import Lock, Record, State, Ticket
 from blocks.model.request import Regeneration
 from blocks.model.summary import Summary
 from blocks.ports import Ports
+from blocks.release import release
 from blocks.stop import StopToken
-from blocks.store import Blob
+from blocks.store import Blob, Store
 from tests.flows.conftest import USER
 from tests.waiting import wait_until
 
@@ -174,22 +175,55 @@ def test_an_image_that_was_removed_before_it_was_referenced_is_stored_again(
 
 def test_a_superseded_attempt_leaves_the_newer_one_alone(first: Summary, ports: Ports) -> None:
     """It gives back its own uploads only, and the ticket's receipt is for whoever ends it."""
-    from tasks.attempt import Attempt, _receipt  # noqa: PLC0415 (what a superseded run does at its end)
-
     ticket, _ = admit(ports, _request(ports, first))
     old, new = (ports.catalog.attempts.begin(ticket.id, ports.home_id, "run", in_process=True) for _ in range(2))
     keys = [f"{ticket.id}/{lease.number}/image.qcow2" for lease in (old, new)]
+    record = ports.store.record(first.ticket)
     for key, lease in zip(keys, (old, new), strict=True):
         ports.catalog.intents.open(key, "upload", ticket.id, lease.number)
-    _receipt(Attempt(ports, old, StopToken()))
+        ports.store.put_record(record.model_copy(update={"ticket": ticket.id, "attempt": lease.number}))
+    release(ports, ticket.id, old.number, [])
+    assert ports.store.record(ticket.id).attempt == new.number
     assert [intent.key for intent in ports.catalog.intents.pending(ticket.id)] == keys[1:]
     assert ports.catalog.receipts.get(ticket.id) is None
     ports.catalog.attempts.fail(new, "ended by the test")
-    _receipt(Attempt(ports, new, StopToken()))
+    release(ports, ticket.id, new.number, [])
     assert ports.catalog.intents.pending(ticket.id) == []
     receipt = ports.catalog.receipts.get(ticket.id)
     assert receipt is not None
     assert any(keys[1] in row for row in receipt.released)
+    assert ticket.id not in {record.ticket for record in ports.store.records()}
+
+
+def test_a_cancelled_run_waits_for_the_store_to_give_back_what_it_holds(
+    first: Summary, ports: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is away while the record of a ticket that was just cancelled is to be removed."""
+    from prefect.exceptions import CancelledRun  # noqa: PLC0415
+
+    from blocks.catalog.attempts import Attempts  # noqa: PLC0415
+
+    complete, remove = Attempts.complete, type(ports.store).remove_record
+    refused: list[int] = []
+
+    def too_late(self: Attempts, lease: Lease, record: Record, message: str) -> Ticket:
+        ports.catalog.tickets.cancel(lease.ticket, "the test cancels it")
+        return complete(self, lease, record, message)
+
+    def away(self: Store, ticket: int, attempt: int) -> None:
+        if len(refused) < 3:
+            refused.append(ticket)
+            raise StoreUnavailable("The test's store is away")
+        remove(self, ticket, attempt)
+
+    monkeypatch.setattr(Attempts, "complete", too_late)
+    monkeypatch.setattr(type(ports.store), "remove_record", away)
+    with pytest.raises(CancelledRun):
+        _regenerate(ports, first, rebuild=True)
+    ended = _newest(ports)
+    assert (ended.state, len(refused)) == ("cancelled", 3)
+    assert ports.catalog.receipts.get(ended.id) is not None
+    assert ended.id not in {record.ticket for record in ports.store.records()}
 
 
 def test_a_run_that_fails_after_the_upload_needs_no_stored_file(

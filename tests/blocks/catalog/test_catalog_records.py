@@ -20,6 +20,19 @@ def test_a_receipt_is_written_once(catalog: Catalog, ticket: Ticket) -> None:
     assert catalog.receipts.add(ticket.id, ()) == first == catalog.receipts.get(ticket.id)
 
 
+def test_what_ended_without_an_image_and_has_no_receipt_is_known(
+    catalog: Catalog, lease: Lease, order: TicketRequest
+) -> None:
+    """Not while it lives, not at once, not if nobody has worked on it, and not once it has its receipt."""
+    catalog.tickets.cancel(catalog.tickets.create(order).id, "before anybody worked on it")
+    assert catalog.receipts.missing(-1) == ()
+    catalog.attempts.fail(lease, "the test ends it")
+    assert catalog.receipts.missing(60) == ()
+    assert catalog.receipts.missing(-1) == ((lease.ticket, lease.number),)
+    catalog.receipts.add(lease.ticket, ())
+    assert catalog.receipts.missing(-1) == ()
+
+
 def test_an_intent_is_pending_until_it_is_closed(catalog: Catalog, ticket: Ticket) -> None:
     """What was begun is found again, by its ticket too, and closing it twice is fine."""
     intent = catalog.intents.open("1/1/image", "upload", ticket.id, 1)
@@ -126,20 +139,6 @@ def test_a_blob_that_stays_doomed_is_given_up(catalog: Catalog, lease: Lease, mo
     with pytest.raises(Contradiction, match="as often"):
         catalog.blobs.claim({A: 1}, lease, gone.append)
     assert gone == [A, A, A]
-
-
-def test_what_ended_without_an_image_and_still_holds_blobs_is_known(
-    catalog: Catalog, lease: Lease, order: TicketRequest
-) -> None:
-    """Not while it lives, not at once, and not once it has given them back."""
-    catalog.blobs.take(lease.ticket, {A: 1}, lease)
-    catalog.blobs.take(catalog.tickets.create(order).id, {A: 1})
-    assert catalog.blobs.abandoned(-1) == ()
-    catalog.attempts.fail(lease, "the test ends it")
-    assert catalog.blobs.abandoned(60) == ()
-    assert catalog.blobs.abandoned(-1) == (lease.ticket,)
-    assert catalog.blobs.drop(lease.ticket) == ()
-    assert catalog.blobs.abandoned(-1) == ()
 
 
 def test_a_needed_blob_is_not_forgotten(catalog: Catalog, ticket: Ticket) -> None:
