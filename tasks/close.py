@@ -27,16 +27,18 @@ _PAGE = 100
 _OPEN = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED, StateType.CANCELLING]
 
 
-def deserted(ports: Ports, client: SyncPrefectClient) -> Iterator[Deed]:
+def deserted(ports: Ports, client: SyncPrefectClient, home: str | None = None) -> Iterator[Deed]:
     """The open runs of tickets that ended within the last hour and more than a minute ago.
 
-    One that has another ticket since, that was started again, or whose process lives here, is not among them.
+    One that has another ticket since, that was started again, or whose process lives here, is not among them. With a
+    home only those that ran there, and at once: whoever would have told their ends has ended itself.
     """
     now = datetime.now(UTC)
     ended = {ticket.flow_run: ticket for ticket in ports.catalog.tickets.ended(WITHIN.total_seconds())}
     for ticket in ports.catalog.tickets.list(live=True):
         ended.pop(ticket.flow_run, None)
-    wanted = {UUID(run): ticket for run, ticket in ended.items() if run is not None and _silent(ports, ticket, now)}
+    silent = {run: ticket for run, ticket in ended.items() if _silent(ports, ticket, now, home)}
+    wanted = {UUID(run): ticket for run, ticket in silent.items() if run is not None}
     for run in _open(client, list(wanted)):
         ticket = wanted[run.id]
         if run.state is not None and not _begun_anew(run.state, ticket, now):
@@ -45,9 +47,13 @@ def deserted(ports: Ports, client: SyncPrefectClient) -> Iterator[Deed]:
             yield Deed(what, why, partial(_end, client, run.id, ticket))
 
 
-def _silent(ports: Ports, ticket: Ticket, now: datetime) -> bool:
-    """Whether the run has had its time, and isn't seen alive."""
-    over = ticket.finished is not None and now - ticket.finished > GRACE
+def _silent(ports: Ports, ticket: Ticket, now: datetime, home: str | None) -> bool:
+    """Whether the run has had its time, or ran at that home, and isn't seen alive."""
+    if home is None:
+        over = ticket.finished is not None and now - ticket.finished > GRACE
+    else:
+        lease = ports.catalog.attempts.current(ticket.id)
+        over = lease is not None and lease.home == home
     return over and not liveness.lives(ports.home, ticket.id, ticket.attempt)
 
 
@@ -60,7 +66,7 @@ def _open(client: SyncPrefectClient, runs: Sequence[UUID]) -> Iterator[FlowRun]:
 
 def _begun_anew(state: State, ticket: Ticket, now: datetime) -> bool:
     """Whether somebody started the run again after the ticket's end: it will ask for another ticket."""
-    if ticket.finished is None or state.timestamp < ticket.finished:
+    if state.is_cancelling() or ticket.finished is None or state.timestamp < ticket.finished:
         return False
     return state.is_scheduled() or now - state.timestamp < ANEW
 

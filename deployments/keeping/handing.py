@@ -10,6 +10,7 @@ import psutil
 from prefect.client.schemas.objects import State
 
 from blocks.catalog import Lease
+from blocks.deed import carried_out
 from blocks.errors import ReforgeError, Unavailable
 from blocks.model import Ticket
 from blocks.ports import Ports
@@ -52,6 +53,7 @@ class Underway:
     def start_again(self) -> None:
         """Have the runs taken up by whoever serves them next; as far as catalog and Prefect answer.
 
+        Those whose tickets have ended here, which nobody will tell Prefect any more, are ended there.
         What can't be told now is found by whoever keeps the installation.
         """
         self._hand_back()
@@ -87,6 +89,7 @@ def _below(leader: int) -> dict[str, psutil.Process]:
 
 
 def _start_again(ports: Ports, runs: set[str], told: datetime) -> None:
+    from tasks.close import deserted  # noqa: PLC0415
     from tasks.dispatch import asking  # noqa: PLC0415 - Prefect is imported after its server is named
     from tasks.revive import revive, start_again  # noqa: PLC0415
 
@@ -97,6 +100,7 @@ def _start_again(ports: Ports, runs: set[str], told: datetime) -> None:
             state = client.read_flow_run(UUID(run)).state
             if state is not None and _unbegun(newest.get(run), state, told):
                 start_again(client, UUID(run), _MESSAGE)
+        carried_out(deserted(ports, client, ports.home_id), dry=False)
 
 
 def _unbegun(ticket: Ticket | None, state: State, told: datetime) -> bool:

@@ -48,7 +48,7 @@ def _outcomes(site: Installation, given: argparse.Namespace) -> Iterator[Outcome
             yield cancelled(site, known, what, stage) if what in WAYS else run(site, known, (what, stage))
     if given.kills > 0:
         several = [known, *(reference(site, f"small-{place}") for place in range(2, _REFERENCES + 1))]
-        yield from Campaign(site, several, given.seed).rounds(given.kills)
+        yield from Campaign(site, several, given.seed).rounds(given.kills, given.first)
 
 
 def _arguments() -> argparse.Namespace:
@@ -56,6 +56,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cases", default="*", help="patterns of the matrix's cases, with commas between: `* at disk`")
     parser.add_argument("--kills", type=int, default=20, help="how many random faults the campaign lasts")
     parser.add_argument("--seed", type=int, default=1, help="what the campaign is drawn from")
+    parser.add_argument("--first", type=int, default=1, help="the campaign's round to begin with")
     parser.add_argument("--report", help="a file for the table, as Markdown")
     parser.add_argument("--folder", help="where everything is kept, with its logs; a new one if not named")
     return parser.parse_args()

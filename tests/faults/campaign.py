@@ -93,9 +93,11 @@ class Campaign:
         self._thaw: list[tuple[float, int]] = []
         self.hits = 0
 
-    def rounds(self, kills: int) -> Iterator[Outcome]:
-        """Play until so many faults have hit; what came of each ticket."""
-        number = 0
+    def rounds(self, kills: int, first: int = 1) -> Iterator[Outcome]:
+        """Play, from that round on, until so many faults have hit; what came of each ticket."""
+        number = first - 1
+        for _ in range(number * _TOGETHER):
+            self._drawn()
         while self.hits < kills:
             number += 1
             yield from self._round(number)
@@ -118,18 +120,22 @@ class Campaign:
             yield Outcome(name, faults, ended.state, ended.attempt, play.seconds, wrong, there if place == 1 else ())
 
     def _play(self) -> Play:
-        """A ticket with up to two strikes drawn for it; what it is drawn doesn't depend on what has happened."""
-        known = self._random.choice(self._references)
-        drawn = [
-            (stage, self._random.uniform(0, _LONGEST), self._random.choice([*ACTIONS]))
-            for stage in self._random.sample([*POINTS], self._random.choice((1, 1, 2)))
-        ]
+        """A ticket with its one or two strikes."""
+        known, drawn = self._drawn()
         number = self._site.generate(known.appliance)
         strikes = [
             (self._arm(stage, after, number), action, f"{action} at {stage} + {after:.1f} s")
             for stage, after, action in drawn
         ]
         return Play(known, number, strikes)
+
+    def _drawn(self) -> tuple[Reference, list[tuple[str, float, str]]]:
+        """An image, and at which stage, after how many seconds, what hits it: whatever has happened before."""
+        known = self._random.choice(self._references)
+        return known, [
+            (stage, self._random.uniform(0, _LONGEST), self._random.choice([*ACTIONS]))
+            for stage in self._random.sample([*POINTS], self._random.choice((1, 1, 2)))
+        ]
 
     def _arm(self, stage: str, after: float, ticket: int) -> Stop:
         part = POINTS[stage].stage  # of a stage

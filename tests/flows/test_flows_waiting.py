@@ -151,6 +151,25 @@ def test_a_stop_hands_back_what_was_taken_up_and_has_not_begun(
     assert deployed
 
 
+def test_a_stop_ends_the_runs_of_tickets_that_were_just_cancelled_here(
+    deployed: str, ports: Ports, request_: FirstGeneration
+) -> None:
+    """Their processes are gone, and who was about to tell Prefect so has ended; not what another machine ran."""
+    from prefect.states import Cancelling, Running  # noqa: PLC0415
+
+    from deployments.keeping import underway  # noqa: PLC0415
+
+    here, there = (_handed(ports, request_) for _ in range(2))
+    for ticket, home in ((here, ports.home_id), (there, "another home")):
+        _set(ticket, Running())
+        ports.catalog.attempts.begin(ticket.id, home, ticket.flow_run, in_process=False, run_count=1)
+        ports.catalog.tickets.cancel(ticket.id, "the test cancels it")
+        _set(ticket, Cancelling())
+    underway(ports, os.getpid()).start_again()
+    assert [_run(ticket).state.type.value for ticket in (here, there)] == ["CANCELLED", "CANCELLING"]
+    assert deployed
+
+
 @contextmanager
 def _process_of(ticket: Ticket) -> Iterator[None]:
     """A process that is the run's by its environment, and does nothing."""
