@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, or_, select, update
 
-from blocks.catalog.database import Database, insert_missing
+from blocks.catalog.database import Database, insert_missing_rows
 from blocks.catalog.leases import Lease, fenced
 from blocks.catalog.states import row as ticket_row
 from blocks.catalog.tables import BLOB_REFERENCES, BLOBS, CHECKPOINTS
@@ -39,8 +39,7 @@ class Blobs:
                 fenced(connection, lease)
             doomed = note(connection, blobs)
             kept = [{"ticket": ticket, "sha256": sha256} for sha256 in sorted(blobs) if sha256 not in doomed]
-            if kept:
-                connection.execute(insert_missing(connection, BLOB_REFERENCES), kept)
+            insert_missing_rows(connection, BLOB_REFERENCES, kept)
         return tuple(doomed)
 
     def claim(self, blobs: Mapping[str, int], lease: Lease, remove: Callable[[str], object]) -> None:
@@ -107,8 +106,7 @@ def note(connection: Connection, blobs: Mapping[str, int]) -> list[str]:
     One that was removed while this waited for it counts as doomed.
     """
     new = [{"sha256": sha256, "size": size, "doomed": False} for sha256, size in sorted(blobs.items())]
-    if new:
-        connection.execute(insert_missing(connection, BLOBS), new)
+    insert_missing_rows(connection, BLOBS, new)
     rows = lock(connection, blobs)
     _check_sizes(rows, blobs)
     return sorted(blobs.keys() - {row.sha256 for row in rows if not row.doomed})

@@ -9,7 +9,7 @@ before it is used, and nothing waits for ever: neither for the server, nor for a
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ IDLE_SECONDS = 5
 _ALONE = 0x5EF0464
 _IDLE = "idle_in_transaction_session_timeout"
 _LONGER = "120s"
+_ROWS = 1000
 _GREATEST = 2**63 - 1
 _SQLITE = {"timeout": BUSY_SECONDS, "isolation_level": None}
 _POSTGRESQL = {
@@ -131,6 +132,16 @@ def insert_missing(connection: Connection, table: Table) -> sqlite.Insert | post
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def insert_missing_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert, in their order, the rows that aren't there already.
+
+    In statements of many rows: many statements of one row each would be sent as a pipeline, and in the middle of that
+    PostgreSQL waits without any limit for a client that stands still, with all that it has locked.
+    """
+    for start in range(0, len(rows), _ROWS):
+        connection.execute(insert_missing(connection, table).values(list(rows[start : start + _ROWS])))
 
 
 def whole(number: int) -> ColumnElement[int]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from psycopg import sql
-from sqlalchemy import make_url, select, update
+from sqlalchemy import Engine, event, make_url, select, update
 
-from blocks.catalog import Catalog
+from blocks.catalog import Catalog, Lease
 from blocks.catalog.database import Database
 from blocks.catalog.tables import USERS
 from blocks.errors import CatalogUnavailable
@@ -144,3 +144,20 @@ def test_a_process_that_stands_still_holds_nobody_up_for_long(catalog: Catalog, 
         stand_still()
     assert not other.users.get("bob").active
     other.close()
+
+
+def test_no_write_is_a_pipeline(catalog: Catalog, lease: Lease) -> None:
+    """In the middle of one a client that stands still would hold its locks without any limit."""
+    several: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *rest: object) -> None:
+        several.extend([statement] * (rest[-1] is True))
+
+    blobs = {f"{number:064x}": number for number in range(2500)}
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert catalog.blobs.take(lease.ticket, blobs, lease) == ()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert several == []
+    assert len(catalog.blobs.drop(lease.ticket)) == len(blobs)
